@@ -1,0 +1,1 @@
+export { duration, flag, readConfig, wholeNumber, z } from './read-config.js';

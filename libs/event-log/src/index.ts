@@ -1,0 +1,10 @@
+export type {
+  Consumer,
+  ConsumerOptions,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  Position,
+  RecordBatch,
+  TopicContract,
+} from './event-log.js';

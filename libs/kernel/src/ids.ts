@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { RapportError } from './errors.js';
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+/** A typed value that points at a person, written `type:value` (`user_id:42`, `email:ada@example.com`). */
+export type Identifier = Branded<'Identifier'>;
+/** The identifier that an event is filed under for ever; chosen from the event alone. */
+export type Origin = Identifier;
+/** The canonical id of a person; it stays with the elder side of a merge. */
+export type ProfileId = Branded<'ProfileId'>;
+
+/** Lower-case snake: the type of an identifier. */
+const identifierType = /^[a-z][a-z0-9_]{0,31}$/;
+/** The longest identifier value kept, in characters. */
+export const maxIdentifierValueLength = 256;
+
+/** Joins a type and a value that the caller has already checked. */
+export function identifier(type: string, value: string): Identifier {
+  return `${type}:${value}` as Identifier;
+}
+
+/** Reads `type:value` as a person writes it; e-mail values are lower-cased. Throws IDENTIFIER_INVALID. */
+export function parseIdentifier(text: string): Identifier {
+  const colon = text.indexOf(':');
+  const type = text.slice(0, colon);
+  const value = text.slice(colon + 1);
+  if (colon < 1 || !identifierType.test(type) || value === '' || value.length > maxIdentifierValueLength) {
+    throw new RapportError(
+      'IDENTIFIER_INVALID',
+      'invalid',
+      `expected a person written type:value, for example user_id:42; got ${JSON.stringify(text.slice(0, 80))}`,
+    );
+  }
+  return identifier(type, type === 'email' ? value.trim().toLowerCase() : value);
+}
+
+/** Splits an identifier into its two halves. */
+export function partsOf(id: Identifier): { type: string; value: string } {
+  const colon = id.indexOf(':');
+  return { type: id.slice(0, colon), value: id.slice(colon + 1) };
+}
+
+/** The id that a person gets from its first identifier: the same input gives the same id on every run. */
+export function profileIdOf(first: Identifier): ProfileId {
+  return `p_${createHash('sha256').update(first).digest('base64url').slice(0, 22)}` as ProfileId;
+}

@@ -1,0 +1,16 @@
+export { drop, pass, reject, retry, type Outcome } from './outcome.js';
+export { seededRandom, systemClock, VirtualClock, type Clock, type Random } from './clock.js';
+export { messageOf, RapportError, type ErrorStatus } from './errors.js';
+export {
+  identifier,
+  maxIdentifierValueLength,
+  parseIdentifier,
+  partsOf,
+  profileIdOf,
+  type Identifier,
+  type Origin,
+  type ProfileId,
+} from './ids.js';
+export { parseDuration } from './durations.js';
+export { bucketOf, fnv1a32 } from './bucketing.js';
+export { runBatch, type BatchReport, type Refusal } from './pipeline.js';

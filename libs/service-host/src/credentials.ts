@@ -1,0 +1,63 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RapportError } from '@rapport/kernel';
+
+/** Who may come in: write keys for events, one token for people, decisions and administration. */
+export interface Credentials {
+  /** Write key to source name. */
+  readonly sources: ReadonlyMap<string, string>;
+  readonly apiToken: string;
+  /** True when neither was configured and both were made on first start. */
+  readonly generated: boolean;
+}
+
+interface CredentialsFile {
+  readonly writeKeys: Record<string, string>;
+  readonly apiToken: string;
+}
+
+/**
+ * From RAPPORT_WRITE_KEYS (`source=key`, comma between) and RAPPORT_API_TOKEN; what is missing is generated on the
+ * first start and kept in `credentials.json` of the data folder, readable by its owner only.
+ */
+export function loadCredentials(environment: Readonly<Record<string, string | undefined>>, dataDir: string): Credentials {
+  const path = join(dataDir, 'credentials.json');
+  const configuredKeys = environment['RAPPORT_WRITE_KEYS'];
+  const configuredToken = environment['RAPPORT_API_TOKEN'];
+  let kept: CredentialsFile | undefined;
+  if (!configuredKeys || !configuredToken) {
+    if (existsSync(path)) kept = JSON.parse(readFileSync(path, 'utf8')) as CredentialsFile;
+    else {
+      mkdirSync(dataDir, { recursive: true });
+      kept = { writeKeys: { default: randomBytes(18).toString('base64url') }, apiToken: randomBytes(24).toString('base64url') };
+      writeFileSync(path, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
+    }
+  }
+  return {
+    sources: configuredKeys ? parseWriteKeys(configuredKeys) : new Map(Object.entries(kept?.writeKeys ?? {}).map(([s, k]) => [k, s])),
+    apiToken: configuredToken ? configuredToken : (kept?.apiToken ?? ''),
+    generated: !configuredKeys && !configuredToken,
+  };
+}
+
+function parseWriteKeys(text: string): Map<string, string> {
+  const sources = new Map<string, string>();
+  for (const pair of text.split(',')) {
+    const at = pair.indexOf('=');
+    const source = pair.slice(0, at).trim();
+    const key = pair.slice(at + 1).trim();
+    if (at < 1 || source === '' || key === '') {
+      throw new RapportError('CONFIG_INVALID', 'invalid', 'RAPPORT_WRITE_KEYS: expected source=key pairs with commas between, for example web=abc123');
+    }
+    sources.set(key, source);
+  }
+  return sources;
+}
+
+/** Whether an `Authorization` header carries the API token; takes the same time whatever it carries. */
+export function hasApiToken(credentials: Credentials, authorization: string | undefined): boolean {
+  const given = Buffer.from(authorization?.replace(/^Bearer /i, '') ?? '');
+  const wanted = Buffer.from(credentials.apiToken);
+  return given.length === wanted.length && wanted.length > 0 && timingSafeEqual(given, wanted);
+}

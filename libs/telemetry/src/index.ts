@@ -1,0 +1,1 @@
+export { createTelemetry, type Logger, type Telemetry, type TelemetryOptions } from './telemetry.js';
