@@ -33,7 +33,12 @@ export async function build() {
         wanted.add(out).add(`${out}.map`);
         if (existsSync(out) && statSync(out).mtimeMs >= statSync(file).mtimeMs) continue;
         swc ??= await import('@swc/core');
-        const { code, map } = swc.transformSync(readFileSync(file, 'utf8'), { ...swcOptions, filename: file, sourceFileName: relative(dirname(out), file), sourceMaps: true });
+        const { code, map } = swc.transformSync(readFileSync(file, 'utf8'), {
+          ...swcOptions,
+          filename: file,
+          sourceFileName: relative(dirname(out), file),
+          sourceMaps: true,
+        });
         mkdirSync(dirname(out), { recursive: true });
         writeFileSync(`${out}.map`, map ?? '');
         writeFileSync(out, code);

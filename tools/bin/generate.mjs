@@ -5,5 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const { status } = spawnSync(join(root, 'node_modules/.bin/buf'), ['generate'], { cwd: join(root, 'proto'), stdio: 'inherit' });
+const { status } = spawnSync(join(root, 'node_modules/.bin/buf'), ['generate'], {
+  cwd: join(root, 'proto'),
+  stdio: 'inherit',
+});
 process.exit(status ?? 1);

@@ -12,7 +12,10 @@ export const duration = (byDefault: string) =>
       try {
         return parseDuration(text);
       } catch (thrown) {
-        context.addIssue({ code: 'custom', message: thrown instanceof Error ? thrown.message : String(thrown) });
+        context.addIssue({
+          code: 'custom',
+          message: thrown instanceof Error ? thrown.message : String(thrown),
+        });
         return z.NEVER;
       }
     });
@@ -40,5 +43,9 @@ export function readConfig<Shape extends z.ZodRawShape>(
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new RapportError('CONFIG_INVALID', 'invalid', `the configuration has ${lines.length} problem(s):\n${lines.join('\n')}`);
+  throw new RapportError(
+    'CONFIG_INVALID',
+    'invalid',
+    `the configuration has ${lines.length} problem(s):\n${lines.join('\n')}`,
+  );
 }

@@ -1,11 +1,4 @@
-export {
-  cloudEventHeaders,
-  decodeJson,
-  encodeJson,
-  eventTypes,
-  partitionCount,
-  topics,
-} from './topics.js';
+export { cloudEventHeaders, decodeJson, encodeJson, eventTypes, partitionCount, topics } from './topics.js';
 export type {
   AcceptedEvent,
   CandidateOutcome,

@@ -57,6 +57,8 @@ export interface IdentifiedEvent extends AcceptedEvent {
   readonly profileId: ProfileId;
   /** Where the event stands in `events.accepted.v1`: tells our own redelivery from a client's retry. */
   readonly acceptedAt: { readonly partition: number; readonly offset: number };
+  /** Already folded into its origin by the worker of another profile (a merge came between): only the view is renewed. */
+  readonly folded?: true;
 }
 
 /**
@@ -100,7 +102,9 @@ export interface ProfileView {
   readonly computedTraits: Readonly<Record<string, JsonValue>>;
   readonly segments: readonly SegmentMembership[];
   /** By purpose; a purpose that is absent counts as no. */
-  readonly consent: Readonly<Record<string, { readonly granted: boolean; readonly at: string; readonly source: string }>>;
+  readonly consent: Readonly<
+    Record<string, { readonly granted: boolean; readonly at: string; readonly source: string }>
+  >;
   /** Event times of the first and last event, ISO 8601. */
   readonly firstSeen?: string;
   readonly lastSeen?: string;
@@ -171,7 +175,8 @@ export interface CandidateOutcome {
   readonly tactic: string;
   readonly variant?: string;
   /** `chosen`, or the step of the decide order that ended it. */
-  readonly outcome: 'chosen' | 'not_eligible' | 'no_consent' | 'suppressed' | 'holdout' | 'capped' | 'outranked';
+  readonly outcome:
+    'chosen' | 'not_eligible' | 'no_consent' | 'suppressed' | 'holdout' | 'capped' | 'outranked';
   /** In words: which rule, which cap, which purchase. */
   readonly reason: string;
   readonly score?: number;
@@ -185,7 +190,12 @@ export interface DecisionRecord {
   readonly person: string;
   readonly placement: string;
   readonly at: string;
-  readonly chosen: { readonly tactic: string; readonly variant: string; readonly content: JsonObject; readonly items?: readonly JsonObject[] } | null;
+  readonly chosen: {
+    readonly tactic: string;
+    readonly variant: string;
+    readonly content: JsonObject;
+    readonly items?: readonly JsonObject[];
+  } | null;
   readonly candidates: readonly CandidateOutcome[];
   /** Probability with which the chosen action was chosen, 0 to 1. */
   readonly propensity: number;

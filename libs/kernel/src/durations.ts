@@ -1,6 +1,13 @@
 import { RapportError } from './errors.js';
 
-const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const unitMs: Record<string, number> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
 
 /** Reads a duration with its unit (`250ms`, `30s`, `5m`, `1h`, `7d`, `2w`) as milliseconds. Throws DURATION_INVALID. */
 export function parseDuration(text: string): number {

@@ -48,10 +48,15 @@ export async function runBatch<In, Out>(
     const again: number[] = [];
     for (const [i, index] of open.entries()) {
       const outcome = outcomes[i];
-      if (outcome === undefined) throw new Error(`step ${stage} answered ${outcomes.length} outcomes for ${open.length} records`);
+      if (outcome === undefined)
+        throw new Error(`step ${stage} answered ${outcomes.length} outcomes for ${open.length} records`);
       if (outcome.kind === 'retry' && attempt < policy.attempts) again.push(index);
       else if (outcome.kind === 'retry') {
-        settled[index] = { kind: 'reject', code: `${stage.toUpperCase()}_RETRIES_EXHAUSTED`, detail: outcome.cause };
+        settled[index] = {
+          kind: 'reject',
+          code: `${stage.toUpperCase()}_RETRIES_EXHAUSTED`,
+          detail: outcome.cause,
+        };
       } else settled[index] = outcome;
     }
     open = again;
@@ -64,7 +69,8 @@ export async function runBatch<In, Out>(
     const input = batch[index] as In;
     if (outcome?.kind === 'pass') passed.push(outcome.value);
     else if (outcome?.kind === 'drop') dropped.push({ input, reason: outcome.reason });
-    else if (outcome?.kind === 'reject') refused.push({ input, stage, code: outcome.code, detail: outcome.detail });
+    else if (outcome?.kind === 'reject')
+      refused.push({ input, stage, code: outcome.code, detail: outcome.detail });
   }
   return { passed, dropped, refused };
 }

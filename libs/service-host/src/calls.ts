@@ -1,4 +1,11 @@
-import { credentials as channelCredentials, makeGenericClientConstructor, Metadata, status, type Client, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials as channelCredentials,
+  makeGenericClientConstructor,
+  Metadata,
+  status,
+  type Client,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { RapportError, type ErrorStatus } from '@rapport/kernel';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './grpc-server.js';
 
@@ -35,7 +42,11 @@ const errorStatuses = new Map<number, ErrorStatus>([
 
 function toRapportError(error: ServiceError): RapportError {
   const code = error.metadata.get('rapport-code')[0]?.toString() ?? `GRPC_${status[error.code]}`;
-  return new RapportError(code, errorStatuses.get(error.code) ?? 'internal', error.details.replace(`${code}: `, ''));
+  return new RapportError(
+    code,
+    errorStatuses.get(error.code) ?? 'internal',
+    error.details.replace(`${code}: `, ''),
+  );
 }
 
 export function createCalls(options: CallsOptions): Calls {
@@ -47,7 +58,11 @@ export function createCalls(options: CallsOptions): Calls {
     if (known) return known.methods;
     const address = options.addressOf(contract.fullName);
     if (address === undefined) {
-      throw new RapportError('CALLS_NO_ADDRESS', 'unavailable', `${contract.fullName} runs in another process and no address is configured for it`);
+      throw new RapportError(
+        'CALLS_NO_ADDRESS',
+        'unavailable',
+        `${contract.fullName} runs in another process and no address is configured for it`,
+      );
     }
     const ClientOf = makeGenericClientConstructor(serviceDefinition(contract), contract.name);
     const client = new ClientOf(address, channelCredentials.createInsecure(), {
@@ -55,7 +70,8 @@ export function createCalls(options: CallsOptions): Calls {
       'grpc.max_send_message_length': 64 << 20,
     });
     const methods: Methods = {};
-    for (const [key, method] of Object.entries(contract.methods)) methods[key] = remoteMethod(client, contract, method, options);
+    for (const [key, method] of Object.entries(contract.methods))
+      methods[key] = remoteMethod(client, contract, method, options);
     remote.set(contract.fullName, { client, methods });
     return methods;
   };
@@ -68,7 +84,12 @@ export function createCalls(options: CallsOptions): Calls {
         stub[key] = (request) => {
           const target = local.get(contract.fullName) ?? connect(contract);
           const method = target[key];
-          if (method === undefined) throw new RapportError('RPC_UNIMPLEMENTED', 'unimplemented', `${contract.name}.${key} is not built yet`);
+          if (method === undefined)
+            throw new RapportError(
+              'RPC_UNIMPLEMENTED',
+              'unimplemented',
+              `${contract.name}.${key} is not built yet`,
+            );
           return method.call(target, request);
         };
       }
@@ -80,9 +101,15 @@ export function createCalls(options: CallsOptions): Calls {
   };
 }
 
-function remoteMethod(client: Client, contract: ServiceContract, method: ContractMethod, options: CallsOptions): (request: unknown) => unknown {
+function remoteMethod(
+  client: Client,
+  contract: ServiceContract,
+  method: ContractMethod,
+  options: CallsOptions,
+): (request: unknown) => unknown {
   const path = `/${contract.fullName}/${method.name}`;
-  const encode = (message: unknown): Buffer => Buffer.from(method.requestType.encode(message as never).finish());
+  const encode = (message: unknown): Buffer =>
+    Buffer.from(method.requestType.encode(message as never).finish());
   const decode = (bytes: Buffer): unknown => method.responseType.decode(bytes);
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${options.apiToken}`);

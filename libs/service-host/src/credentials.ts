@@ -21,7 +21,10 @@ interface CredentialsFile {
  * From RAPPORT_WRITE_KEYS (`source=key`, comma between) and RAPPORT_API_TOKEN; what is missing is generated on the
  * first start and kept in `credentials.json` of the data folder, readable by its owner only.
  */
-export function loadCredentials(environment: Readonly<Record<string, string | undefined>>, dataDir: string): Credentials {
+export function loadCredentials(
+  environment: Readonly<Record<string, string | undefined>>,
+  dataDir: string,
+): Credentials {
   const path = join(dataDir, 'credentials.json');
   const configuredKeys = environment['RAPPORT_WRITE_KEYS'];
   const configuredToken = environment['RAPPORT_API_TOKEN'];
@@ -30,12 +33,17 @@ export function loadCredentials(environment: Readonly<Record<string, string | un
     if (existsSync(path)) kept = JSON.parse(readFileSync(path, 'utf8')) as CredentialsFile;
     else {
       mkdirSync(dataDir, { recursive: true });
-      kept = { writeKeys: { default: randomBytes(18).toString('base64url') }, apiToken: randomBytes(24).toString('base64url') };
+      kept = {
+        writeKeys: { default: randomBytes(18).toString('base64url') },
+        apiToken: randomBytes(24).toString('base64url'),
+      };
       writeFileSync(path, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
     }
   }
   return {
-    sources: configuredKeys ? parseWriteKeys(configuredKeys) : new Map(Object.entries(kept?.writeKeys ?? {}).map(([s, k]) => [k, s])),
+    sources: configuredKeys
+      ? parseWriteKeys(configuredKeys)
+      : new Map(Object.entries(kept?.writeKeys ?? {}).map(([s, k]) => [k, s])),
     apiToken: configuredToken ? configuredToken : (kept?.apiToken ?? ''),
     generated: !configuredKeys && !configuredToken,
   };
@@ -48,7 +56,11 @@ function parseWriteKeys(text: string): Map<string, string> {
     const source = pair.slice(0, at).trim();
     const key = pair.slice(at + 1).trim();
     if (at < 1 || source === '' || key === '') {
-      throw new RapportError('CONFIG_INVALID', 'invalid', 'RAPPORT_WRITE_KEYS: expected source=key pairs with commas between, for example web=abc123');
+      throw new RapportError(
+        'CONFIG_INVALID',
+        'invalid',
+        'RAPPORT_WRITE_KEYS: expected source=key pairs with commas between, for example web=abc123',
+      );
     }
     sources.set(key, source);
   }

@@ -21,9 +21,15 @@ import { hasApiToken, type Credentials } from './credentials.js';
 /** One method as ts-proto's generic definitions describe it. */
 export interface ContractMethod {
   readonly name: string;
-  readonly requestType: { encode(message: never): { finish(): Uint8Array }; decode(input: Uint8Array): unknown };
+  readonly requestType: {
+    encode(message: never): { finish(): Uint8Array };
+    decode(input: Uint8Array): unknown;
+  };
   readonly requestStream: boolean;
-  readonly responseType: { encode(message: never): { finish(): Uint8Array }; decode(input: Uint8Array): unknown };
+  readonly responseType: {
+    encode(message: never): { finish(): Uint8Array };
+    decode(input: Uint8Array): unknown;
+  };
   readonly responseStream: boolean;
 }
 
@@ -81,7 +87,10 @@ export function serviceDefinition(contract: ServiceContract): ServiceDefinition 
   return methods;
 }
 
-function toStatus(thrown: unknown, onBug: (thrown: unknown) => void): { code: GrpcStatus; details: string; metadata: Metadata } {
+function toStatus(
+  thrown: unknown,
+  onBug: (thrown: unknown) => void,
+): { code: GrpcStatus; details: string; metadata: Metadata } {
   const metadata = new Metadata();
   if (thrown instanceof RapportError) {
     metadata.set('rapport-code', thrown.code);
@@ -102,7 +111,10 @@ export interface GrpcServerOptions {
 
 /** gRPC with health (`grpc.health.v1`) and reflection (v1 and v1alpha) over grpc-js. */
 export class GrpcServer {
-  readonly #server = new Server({ 'grpc.max_receive_message_length': 64 << 20, 'grpc.max_send_message_length': 64 << 20 });
+  readonly #server = new Server({
+    'grpc.max_receive_message_length': 64 << 20,
+    'grpc.max_send_message_length': 64 << 20,
+  });
   readonly #health: HealthImplementation;
   readonly #names: readonly string[];
 
@@ -111,7 +123,9 @@ export class GrpcServer {
       this.#server.addService(serviceDefinition(binding.contract), this.#handlers(binding));
     }
     this.#names = ['', ...options.bindings.map((binding) => binding.contract.fullName)];
-    this.#health = new HealthImplementation(Object.fromEntries(this.#names.map((name) => [name, 'NOT_SERVING' as const])));
+    this.#health = new HealthImplementation(
+      Object.fromEntries(this.#names.map((name) => [name, 'NOT_SERVING' as const])),
+    );
     this.#health.addToServer(this.#server);
     new ReflectionService(reflectionPackages(options.bindings)).addToServer(this.#server);
   }
@@ -149,19 +163,37 @@ export class GrpcServer {
   #handlers(binding: GrpcBinding): UntypedServiceImplementation {
     const handlers: UntypedServiceImplementation = {};
     for (const [key, contract] of Object.entries(binding.contract.methods)) {
-      const method = (binding.implementation as Record<string, Method | undefined>)[key]?.bind(binding.implementation);
+      const method = (binding.implementation as Record<string, Method | undefined>)[key]?.bind(
+        binding.implementation,
+      );
       handlers[key] = this.#handler(contract, method, binding.access ?? 'token');
     }
     return handlers;
   }
 
-  #handler(contract: ContractMethod, method: Method | undefined, access: 'open' | 'token'): UntypedServiceImplementation[string] {
+  #handler(
+    contract: ContractMethod,
+    method: Method | undefined,
+    access: 'open' | 'token',
+  ): UntypedServiceImplementation[string] {
     const fail = (thrown: unknown): ReturnType<typeof toStatus> => toStatus(thrown, this.options.onBug);
-    const open = (call: { metadata: Metadata; on(event: 'cancelled', listener: () => void): unknown }): [Method, CallContext] => {
-      if (method === undefined) throw new RapportError('RPC_UNIMPLEMENTED', 'unimplemented', `${contract.name} is not built yet`);
+    const open = (call: {
+      metadata: Metadata;
+      on(event: 'cancelled', listener: () => void): unknown;
+    }): [Method, CallContext] => {
+      if (method === undefined)
+        throw new RapportError('RPC_UNIMPLEMENTED', 'unimplemented', `${contract.name} is not built yet`);
       const value = (name: string): string | undefined => call.metadata.get(name)[0]?.toString();
-      if (access === 'token' && !this.options.loopback && !hasApiToken(this.options.credentials, value('authorization'))) {
-        throw new RapportError('AUTH_TOKEN_MISSING', 'unauthenticated', 'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>');
+      if (
+        access === 'token' &&
+        !this.options.loopback &&
+        !hasApiToken(this.options.credentials, value('authorization'))
+      ) {
+        throw new RapportError(
+          'AUTH_TOKEN_MISSING',
+          'unauthenticated',
+          'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
+        );
       }
       const abort = new AbortController();
       call.on('cancelled', () => abort.abort());
@@ -180,15 +212,20 @@ export class GrpcServer {
       };
       return unary;
     }
-    type StreamCall = Parameters<handleBidiStreamingCall<unknown, unknown>>[0] & Parameters<handleServerStreamingCall<unknown, unknown>>[0];
+    type StreamCall = Parameters<handleBidiStreamingCall<unknown, unknown>>[0] &
+      Parameters<handleServerStreamingCall<unknown, unknown>>[0];
     const stream = (call: StreamCall): void => {
       void (async () => {
         try {
           const [run, context] = open(call);
-          const answers = run(contract.requestStream ? call : call.request, context) as AsyncIterable<unknown>;
+          const answers = run(
+            contract.requestStream ? call : call.request,
+            context,
+          ) as AsyncIterable<unknown>;
           for await (const response of answers) {
             if (context.cancelled.aborted) break;
-            if (!call.write(response)) await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
+            if (!call.write(response))
+              await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
           }
           call.end();
         } catch (thrown) {
@@ -222,6 +259,7 @@ const protoFiles: Record<string, string> = {
 
 function protoFileOf(contract: ServiceContract): string {
   const file = protoFiles[contract.fullName];
-  if (file === undefined) throw new Error(`no proto file is known for ${contract.fullName}; add it to protoFiles`);
+  if (file === undefined)
+    throw new Error(`no proto file is known for ${contract.fullName}; add it to protoFiles`);
   return file;
 }

@@ -1,4 +1,12 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
 export { hasApiToken, loadCredentials, type Credentials } from './credentials.js';
-export { GrpcServer, protoDir, type CallContext, type GrpcBinding, type ServiceContract } from './grpc-server.js';
+export {
+  GrpcServer,
+  protoDir,
+  type CallContext,
+  type GrpcBinding,
+  type ServiceContract,
+} from './grpc-server.js';
+export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
+export { runService } from './run-service.js';

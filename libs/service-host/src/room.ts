@@ -39,6 +39,8 @@ export interface Room {
   readiness(): Promise<string | undefined>;
   /** Resolves when all input present at the call is handled and every timer due by the clock has fired. */
   settle(): Promise<void>;
+  /** Its part of GET /v1/status; merged with those of the other rooms. */
+  readonly status?: () => Promise<Readonly<Record<string, unknown>>>;
   /** Stops consuming, finishes what is in hand, flushes. */
   stop(): Promise<void>;
 }
@@ -48,7 +50,8 @@ export class Rooms {
   readonly #rooms: Room[] = [];
 
   add<R extends Room>(room: R): R {
-    if (this.#rooms.some((known) => known.name === room.name)) throw new Error(`room ${room.name} was added twice`);
+    if (this.#rooms.some((known) => known.name === room.name))
+      throw new Error(`room ${room.name} was added twice`);
     this.#rooms.push(room);
     return room;
   }

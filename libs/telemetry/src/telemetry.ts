@@ -25,7 +25,9 @@ export interface TelemetryOptions {
 }
 
 /** Boundaries of OpenTelemetry's semantic conventions for durations, in seconds, with finer steps below 5 ms. */
-const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const secondsBuckets = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const registry = new Registry();
@@ -34,7 +36,9 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     level: options.level ?? 'info',
     base: { service: options.service },
     timestamp: pino.stdTimeFunctions.isoTime,
-    ...(options.readable === true ? { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname,service' } } } : {}),
+    ...(options.readable === true
+      ? { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname,service' } } }
+      : {}),
   });
   return {
     log,

@@ -1,0 +1,58 @@
+import { duration, readConfig, wholeNumber, z } from '@rapport/config';
+import { RapportError } from '@rapport/kernel';
+
+const schema = z.object({
+  /** Address that HTTP, gRPC and metrics bind to; anything beyond loopback needs configured credentials. */
+  RAPPORT_HOST: z.string().default('127.0.0.1'),
+  /** 0 picks a free one. */
+  RAPPORT_HTTP_PORT: wholeNumber(8080, 0, 65535),
+  RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),
+  RAPPORT_METRICS_PORT: wholeNumber(9464, 0, 65535),
+  RAPPORT_DATA_DIR: z.string().default('./data'),
+  RAPPORT_PLAYBOOK_DIR: z.string().default('./playbook'),
+  RAPPORT_EVENT_LOG: z.enum(['lmdb', 'kafka']).default('lmdb'),
+  /** host:port pairs, comma between; needed with kafka. */
+  RAPPORT_KAFKA_BROKERS: z.string().optional(),
+  RAPPORT_DOCUMENT_STORE: z.enum(['lmdb', 'mongodb']).default('lmdb'),
+  /** mongodb://…; needed with mongodb. */
+  RAPPORT_MONGODB_URI: z.string().optional(),
+  RAPPORT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** `virtual`: time stands still until POST /v1/clock moves it; for tests and simulation. */
+  RAPPORT_CLOCK: z.enum(['system', 'virtual']).default('system'),
+  /** ISO 8601; where a virtual clock starts. */
+  RAPPORT_CLOCK_START: z.iso.datetime().default('2026-01-01T00:00:00Z'),
+  /** How long a stop may take before what is left is cut. */
+  RAPPORT_STOP_GRACE: duration('10s'),
+});
+
+export type HostConfig = ReturnType<typeof readHostConfig>;
+
+/** What every process reads, whichever rooms it hosts. Throws CONFIG_INVALID with all problems at once. */
+export function readHostConfig(environment: Readonly<Record<string, string | undefined>>) {
+  const read = readConfig(schema, environment);
+  const problems: string[] = [];
+  if (read.RAPPORT_EVENT_LOG === 'kafka' && read.RAPPORT_KAFKA_BROKERS === undefined) {
+    problems.push(
+      'RAPPORT_KAFKA_BROKERS: expected host:port pairs because RAPPORT_EVENT_LOG=kafka; got nothing',
+    );
+  }
+  if (read.RAPPORT_DOCUMENT_STORE === 'mongodb' && read.RAPPORT_MONGODB_URI === undefined) {
+    problems.push(
+      'RAPPORT_MONGODB_URI: expected mongodb://… because RAPPORT_DOCUMENT_STORE=mongodb; got nothing',
+    );
+  }
+  const loopback = ['127.0.0.1', 'localhost', '::1'].includes(read.RAPPORT_HOST);
+  if (!loopback && (!environment['RAPPORT_WRITE_KEYS'] || !environment['RAPPORT_API_TOKEN'])) {
+    problems.push(
+      `RAPPORT_HOST: ${read.RAPPORT_HOST} is reachable from elsewhere, so RAPPORT_WRITE_KEYS and RAPPORT_API_TOKEN must be set`,
+    );
+  }
+  if (problems.length > 0) {
+    throw new RapportError(
+      'CONFIG_INVALID',
+      'invalid',
+      `the configuration has ${problems.length} problem(s):\n  ${problems.join('\n  ')}`,
+    );
+  }
+  return { ...read, loopback };
+}

@@ -1,0 +1,58 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
+
+const httpStatuses: Record<ErrorStatus, number> = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  exhausted: 429,
+  unavailable: 503,
+  unimplemented: 501,
+  internal: 500,
+};
+
+/**
+ * Fastify as every room wants it: errors as `{ error: { code, message, detail? } }`, bounded bodies and times, no
+ * logging of requests (they carry personal data).
+ */
+export function createHttpServer(onBug: (thrown: unknown) => void): FastifyInstance {
+  const http = fastify({
+    bodyLimit: 1 << 20,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 512 },
+  });
+  http.setErrorHandler((thrown: Error & { statusCode?: number; code?: string }, _request, reply) => {
+    if (thrown instanceof RapportError) {
+      if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');
+      const { code, message, detail } = thrown;
+      return reply
+        .code(httpStatuses[thrown.status])
+        .send({ error: { code, message, ...(detail === undefined ? {} : { detail }) } });
+    }
+    const status = thrown.statusCode ?? 500;
+    if (status >= 500) onBug(thrown);
+    const code =
+      status >= 500 ? 'INTERNAL' : (thrown.code ?? 'REQUEST_INVALID').replace(/^FST_(ERR_)?/, 'HTTP_');
+    return reply
+      .code(status)
+      .send({
+        error: { code, message: status >= 500 ? 'something broke here; it was logged' : messageOf(thrown) },
+      });
+  });
+  http.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({
+        error: {
+          code: 'ROUTE_NOT_FOUND',
+          message: `there is no ${request.method} ${request.url.split('?')[0] ?? ''}`,
+        },
+      }),
+  );
+  return http;
+}

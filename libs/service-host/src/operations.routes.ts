@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import { RapportError, VirtualClock } from '@rapport/kernel';
+import { hasApiToken } from './credentials.js';
+import type { Host, Room } from './room.js';
+
+export interface Operations {
+  readonly host: Host;
+  readonly rooms: readonly Room[];
+  readonly startedAtMs: number;
+  /** Resolves when every room has settled and nothing new was written meanwhile. */
+  settle(): Promise<void>;
+}
+
+/** What operators ask any process: alive, ready, how it stands; and, in virtual time, to move the clock. */
+export function mountOperations(http: FastifyInstance, operations: Operations): void {
+  const { host, rooms } = operations;
+  const mustHaveToken = (authorization: string | undefined): void => {
+    if (!hasApiToken(host.credentials, authorization)) {
+      throw new RapportError(
+        'AUTH_TOKEN_MISSING',
+        'unauthenticated',
+        'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
+      );
+    }
+  };
+
+  http.get('/healthz', () => ({ status: 'alive' }));
+
+  http.get('/readyz', async (_request, reply) => {
+    const waiting = await notReady(rooms);
+    if (waiting.length > 0) reply.code(503);
+    return waiting.length > 0 ? { status: 'waiting', waiting } : { status: 'ready' };
+  });
+
+  http.get('/v1/status', async (request) => {
+    mustHaveToken(request.headers.authorization);
+    const parts = await Promise.all(rooms.map((room) => room.status?.() ?? {}));
+    const uptimeSeconds = Math.round((Date.now() - operations.startedAtMs) / 1000);
+    return Object.assign(
+      { uptimeSeconds, now: new Date(host.clock.now()).toISOString(), playbook: host.playbook.name },
+      ...parts,
+    );
+  });
+
+  http.post<{ Body: { advanceTo?: unknown } | null }>('/v1/clock', async (request) => {
+    mustHaveToken(request.headers.authorization);
+    if (!(host.clock instanceof VirtualClock)) {
+      throw new RapportError(
+        'CLOCK_NOT_VIRTUAL',
+        'conflict',
+        'the clock can be moved only when the platform was started with RAPPORT_CLOCK=virtual',
+      );
+    }
+    const wanted = request.body?.advanceTo;
+    if (wanted !== undefined) {
+      const instant = typeof wanted === 'string' ? Date.parse(wanted) : NaN;
+      if (Number.isNaN(instant)) {
+        throw new RapportError(
+          'CLOCK_INSTANT_INVALID',
+          'invalid',
+          `advanceTo: expected an ISO 8601 instant; got ${JSON.stringify(wanted)}`,
+        );
+      }
+      await operations.settle();
+      host.clock.advanceTo(instant);
+    }
+    await operations.settle();
+    return { now: new Date(host.clock.now()).toISOString() };
+  });
+}
+
+/** One line per room that is not ready. */
+export async function notReady(rooms: readonly Room[]): Promise<string[]> {
+  const answers = await Promise.all(
+    rooms.map(async (room) => {
+      const why = await room.readiness();
+      return why === undefined ? undefined : `${room.name}: ${why}`;
+    }),
+  );
+  return answers.filter((line) => line !== undefined);
+}

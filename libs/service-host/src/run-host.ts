@@ -1,0 +1,250 @@
+import 'reflect-metadata';
+import { join, resolve } from 'node:path';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { topics } from '@rapport/contracts';
+import { openDocumentStore, type DocumentStore } from '@rapport/document-store';
+import { openEventLog, type EventLog } from '@rapport/event-log';
+import { systemClock, VirtualClock } from '@rapport/kernel';
+import { loadPlaybook } from '@rapport/playbook';
+import { createTelemetry, type Telemetry } from '@rapport/telemetry';
+import { createCalls } from './calls.js';
+import { loadCredentials } from './credentials.js';
+import { GrpcServer } from './grpc-server.js';
+import { readHostConfig, type HostConfig } from './host.config.js';
+import { createHttpServer } from './http-server.js';
+import { mountOperations, notReady } from './operations.routes.js';
+import { HOST, Rooms, type Host } from './room.js';
+
+/** A process that runs. */
+export interface RunningHost {
+  readonly host: Host;
+  readonly rooms: Rooms;
+  readonly httpUrl: string;
+  readonly grpcAddress: string;
+  readonly metricsUrl: string;
+  settle(): Promise<void>;
+  /** Stops in order; safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface RunHostOptions {
+  /** Name in logs and metrics. */
+  readonly service: string;
+  /** The Nest modules of the services that live in this process. */
+  readonly modules: readonly Type[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+@Module({})
+class HostModule {
+  static with(host: Host, rooms: Rooms, modules: readonly Type[]): DynamicModule {
+    const providers = [
+      { provide: HOST, useValue: host },
+      { provide: Rooms, useValue: rooms },
+    ];
+    return {
+      module: HostModule,
+      global: true,
+      imports: [...modules],
+      providers,
+      exports: providers.map(({ provide }) => provide),
+    };
+  }
+}
+
+/**
+ * Starts a process: configuration → log and store → playbook → rooms → listen → ready. Throws with everything undone
+ * when a part cannot start.
+ */
+export async function runHost(options: RunHostOptions): Promise<RunningHost> {
+  const config = readHostConfig(options.environment);
+  const telemetry = createTelemetry({
+    service: options.service,
+    level: config.RAPPORT_LOG_LEVEL,
+    readable: process.stdout.isTTY && config.RAPPORT_LOG_LEVEL !== 'silent',
+    processMetrics: true,
+  });
+  const playbook = await loadPlaybook(resolve(config.RAPPORT_PLAYBOOK_DIR));
+  const opened: { close(): Promise<void> | void }[] = [];
+  try {
+    const { log, store } = await openEngines(config, opened);
+    const clock =
+      config.RAPPORT_CLOCK === 'virtual'
+        ? new VirtualClock(Date.parse(config.RAPPORT_CLOCK_START))
+        : systemClock;
+    const credentials = loadCredentials(options.environment, resolve(config.RAPPORT_DATA_DIR));
+    const calls = createCalls({
+      addressOf: addressesFrom(options.environment),
+      apiToken: credentials.apiToken,
+    });
+    opened.push(calls);
+    const host: Host = {
+      clock,
+      random: Math.random,
+      log,
+      store,
+      telemetry,
+      playbook,
+      credentials,
+      calls,
+      environment: options.environment,
+      loopback: config.loopback,
+    };
+    await log.ensureTopics(Object.values(topics));
+    return await open(host, config, options, opened);
+  } catch (thrown) {
+    for (const part of opened.reverse()) await part.close();
+    throw thrown;
+  }
+}
+
+async function openEngines(
+  config: HostConfig,
+  opened: { close(): Promise<void> | void }[],
+): Promise<{ log: EventLog; store: DocumentStore }> {
+  const dataDir = resolve(config.RAPPORT_DATA_DIR);
+  const log = await openEventLog(
+    config.RAPPORT_EVENT_LOG === 'kafka'
+      ? { kind: 'kafka', brokers: (config.RAPPORT_KAFKA_BROKERS ?? '').split(',') }
+      : { kind: 'lmdb', path: join(dataDir, 'log') },
+  );
+  opened.push(log);
+  const store = await openDocumentStore(
+    config.RAPPORT_DOCUMENT_STORE === 'mongodb'
+      ? { kind: 'mongodb', uri: config.RAPPORT_MONGODB_URI ?? '' }
+      : { kind: 'lmdb', path: join(dataDir, 'store') },
+  );
+  opened.push(store);
+  return { log, store };
+}
+
+/** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */
+function addressesFrom(
+  environment: Readonly<Record<string, string | undefined>>,
+): (fullName: string) => string | undefined {
+  const variables: Record<string, string> = {
+    'rapport.ingestion.v1.IngestionService': 'RAPPORT_INGESTION_GRPC',
+    'rapport.identity.v1.IdentityService': 'RAPPORT_IDENTITY_GRPC',
+    'rapport.profiles.v1.ProfilesService': 'RAPPORT_PROFILES_GRPC',
+    'rapport.models.v1.ModelsService': 'RAPPORT_MODELS_GRPC',
+    'rapport.orchestrator.v1.DecisionsService': 'RAPPORT_ORCHESTRATOR_GRPC',
+    'rapport.orchestrator.v1.JourneysService': 'RAPPORT_ORCHESTRATOR_GRPC',
+  };
+  return (fullName) => environment[variables[fullName] ?? ''];
+}
+
+async function open(
+  host: Host,
+  config: HostConfig,
+  options: RunHostOptions,
+  opened: { close(): Promise<void> | void }[],
+): Promise<RunningHost> {
+  const startedAtMs = Date.now();
+  const onBug = (thrown: unknown): void =>
+    host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
+  const rooms = new Rooms();
+  const http = createHttpServer(onBug);
+  const app = await NestFactory.create(
+    HostModule.with(host, rooms, options.modules),
+    new FastifyAdapter(http as never),
+    {
+      logger: false,
+      abortOnError: false,
+      bodyParser: false,
+    },
+  );
+  const all = rooms.all();
+  const settle = (): Promise<void> => settleRooms(host, rooms);
+  for (const room of all) {
+    for (const binding of room.grpc ?? []) host.calls.provide(binding.contract, binding.implementation);
+    const { routes } = room;
+    if (routes) await http.register(async (scope) => void (await routes(scope)));
+  }
+  await http.register((scope, _options, done) => {
+    mountOperations(scope, { host, rooms: all, startedAtMs, settle });
+    done();
+  });
+  for (const room of all) {
+    await room.start();
+    opened.push({ close: () => room.stop() });
+  }
+  const grpc = new GrpcServer({
+    bindings: all.flatMap((room) => room.grpc ?? []),
+    credentials: host.credentials,
+    loopback: config.loopback,
+    onBug,
+  });
+  const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
+  opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
+  await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
+  opened.push({ close: () => app.close() });
+  const metrics = await listenForMetrics(host.telemetry, config);
+  opened.push({ close: () => void metrics.close() });
+  const httpPort = (http.server.address() as AddressInfo).port;
+  const watch = setInterval(
+    () => void notReady(all).then((waiting) => grpc.setServing(waiting.length === 0)),
+    1000,
+  );
+  grpc.setServing((await notReady(all)).length === 0);
+  watch.unref();
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    clearInterval(watch);
+    grpc.setServing(false);
+    metrics.close();
+    await app.close();
+    await grpc.stop(config.RAPPORT_STOP_GRACE);
+    for (const room of all) await room.stop();
+    host.calls.close();
+    await host.log.close();
+    await host.store.close();
+  };
+  return {
+    host,
+    rooms,
+    httpUrl: `http://${config.RAPPORT_HOST}:${httpPort}`,
+    grpcAddress: `${config.RAPPORT_HOST}:${grpcPort}`,
+    metricsUrl: `http://${config.RAPPORT_HOST}:${(metrics.address() as AddressInfo).port}/metrics`,
+    settle,
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+/** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */
+async function settleRooms(host: Host, rooms: Rooms): Promise<void> {
+  const written = async (): Promise<string> => {
+    const bounds = await Promise.all(Object.values(topics).map((topic) => host.log.bounds(topic.name)));
+    return JSON.stringify(bounds.map((partitions) => partitions.map((partition) => partition.end)));
+  };
+  for (let before = await written(); ;) {
+    for (const room of rooms.all()) await room.settle();
+    const after = await written();
+    if (after === before) return;
+    before = after;
+  }
+}
+
+async function listenForMetrics(
+  telemetry: Telemetry,
+  config: HostConfig,
+): Promise<ReturnType<typeof createServer>> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end('expected /metrics\n');
+      return;
+    }
+    void telemetry.registry.metrics().then((text) => {
+      response.writeHead(200, { 'content-type': telemetry.registry.contentType }).end(text);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.RAPPORT_METRICS_PORT, config.RAPPORT_HOST, resolve);
+  });
+  return server;
+}

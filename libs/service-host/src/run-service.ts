@@ -1,0 +1,25 @@
+import type { Type } from '@nestjs/common';
+import { messageOf, RapportError } from '@rapport/kernel';
+import { runHost, type RunningHost } from './run-host.js';
+
+/** `main.ts` of a service: starts it, says where it listens, stops on SIGTERM and SIGINT; exits 1 when it cannot start. */
+export async function runService(service: string, module: Type): Promise<void> {
+  let running: RunningHost;
+  try {
+    running = await runHost({ service, modules: [module], environment: process.env });
+  } catch (thrown) {
+    process.stderr.write(
+      `${service} did not start: ${thrown instanceof RapportError ? `${thrown.code}: ` : ''}${messageOf(thrown)}\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const { log } = running.host.telemetry;
+  log.info({ http: running.httpUrl, grpc: running.grpcAddress, metrics: running.metricsUrl }, 'listening');
+  const stop = (signal: string): void => {
+    log.info({ signal }, 'stopping');
+    void running.stop().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', () => stop('SIGTERM'));
+  process.once('SIGINT', () => stop('SIGINT'));
+}

@@ -1,0 +1,6 @@
+export {
+  repositoryRoot,
+  startPlatform,
+  type StartPlatformOptions,
+  type TestPlatform,
+} from './start-platform.js';

@@ -1,0 +1,1 @@
+export { runPlatform, serviceModules, type ServiceName } from './platform.js';
