@@ -13,7 +13,11 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
-    '^@rapport/([a-z-]+)$': ['<rootDir>/libs/$1/src/index.ts', '<rootDir>/services/$1/src/index.ts', '<rootDir>/tools/$1/src/index.ts'],
+    '^@rapport/([a-z-]+)$': [
+      '<rootDir>/libs/$1/src/index.ts',
+      '<rootDir>/services/$1/src/index.ts',
+      '<rootDir>/tools/$1/src/index.ts',
+    ],
   },
   testEnvironment: '<rootDir>/tools/jest/environment.mjs',
   testTimeout: 60_000,

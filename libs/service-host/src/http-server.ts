@@ -38,21 +38,17 @@ export function createHttpServer(onBug: (thrown: unknown) => void): FastifyInsta
     if (status >= 500) onBug(thrown);
     const code =
       status >= 500 ? 'INTERNAL' : (thrown.code ?? 'REQUEST_INVALID').replace(/^FST_(ERR_)?/, 'HTTP_');
-    return reply
-      .code(status)
-      .send({
-        error: { code, message: status >= 500 ? 'something broke here; it was logged' : messageOf(thrown) },
-      });
+    return reply.code(status).send({
+      error: { code, message: status >= 500 ? 'something broke here; it was logged' : messageOf(thrown) },
+    });
   });
   http.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send({
-        error: {
-          code: 'ROUTE_NOT_FOUND',
-          message: `there is no ${request.method} ${request.url.split('?')[0] ?? ''}`,
-        },
-      }),
+    reply.code(404).send({
+      error: {
+        code: 'ROUTE_NOT_FOUND',
+        message: `there is no ${request.method} ${request.url.split('?')[0] ?? ''}`,
+      },
+    }),
   );
   return http;
 }

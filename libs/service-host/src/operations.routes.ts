@@ -34,7 +34,7 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
 
   http.get('/v1/status', async (request) => {
     mustHaveToken(request.headers.authorization);
-    const parts = await Promise.all(rooms.map((room) => room.status?.() ?? {}));
+    const parts = await Promise.all(rooms.map((room) => room.status?.() ?? Promise.resolve({})));
     const uptimeSeconds = Math.round((Date.now() - operations.startedAtMs) / 1000);
     return Object.assign(
       { uptimeSeconds, now: new Date(host.clock.now()).toISOString(), playbook: host.playbook.name },

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+// npm start: install what is missing, build what changed, run the platform with the sample playbook and the demo shop.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { installPackages, root } from './install.mjs';
+
+installPackages();
+const { build } = await import('./build.mjs');
+await build();
+const child = spawn(process.execPath, [join(root, 'tools/bin/rapport.mjs'), 'up', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+});
+// Ctrl-C reaches the whole terminal group; the child stops in order and this waits for it.
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => signal === 'SIGTERM' && child.kill('SIGTERM'));
+child.on('exit', (code) => process.exit(code ?? 1));
