@@ -17,3 +17,5 @@ export type {
   TrackingPlanEvent,
   VariantDefinition,
 } from './definitions.js';
+export { checkPlaybook, loadPlaybook } from './load-playbook.js';
+export { formatProblem, type Problem } from './problem.js';
