@@ -16,7 +16,7 @@ module.exports = {
       to: {
         path: [
           '^services/[^/]+/src/(ports|steps|adapters|transport)/',
-          '^node_modules/(@nestjs|lmdb|kafkajs|mongodb|@grpc|onnxruntime|fastify)',
+          '(^|/)node_modules/(@nestjs|lmdb|kafkajs|mongodb|@grpc|onnxruntime|fastify)',
           '^libs/(config|telemetry|service-host|event-log|document-store|testing)/',
         ],
       },
@@ -40,7 +40,7 @@ module.exports = {
       to: {
         path: [
           '^services/[^/]+/src/(adapters|transport)/',
-          '^node_modules/(@nestjs|lmdb|kafkajs|mongodb|@grpc|onnxruntime)',
+          '(^|/)node_modules/(@nestjs|lmdb|kafkajs|mongodb|@grpc|onnxruntime)',
         ],
       },
     },
@@ -48,7 +48,7 @@ module.exports = {
       name: 'pipelines-know-no-adapters',
       severity: 'error',
       from: { path: '\\.pipeline\\.ts$' },
-      to: { path: ['^services/[^/]+/src/(adapters|transport)/', '^node_modules/@nestjs'] },
+      to: { path: ['^services/[^/]+/src/(adapters|transport)/', '(^|/)node_modules/@nestjs'] },
     },
     {
       name: 'adapters-know-no-transport',
@@ -78,31 +78,31 @@ module.exports = {
       name: 'lmdb-in-two-places',
       severity: 'error',
       from: { pathNot: ['^libs/(event-log|document-store)/', '^bench/'] },
-      to: { path: '^node_modules/lmdb/' },
+      to: { path: '(^|/)node_modules/lmdb/' },
     },
     {
       name: 'kafkajs-in-one-place',
       severity: 'error',
       from: { pathNot: ['^libs/event-log/', '^bench/', '^infra/'] },
-      to: { path: '^node_modules/kafkajs/' },
+      to: { path: '(^|/)node_modules/kafkajs/' },
     },
     {
       name: 'mongodb-in-one-place',
       severity: 'error',
       from: { pathNot: ['^libs/document-store/', '^bench/', '^infra/'] },
-      to: { path: '^node_modules/mongodb/' },
+      to: { path: '(^|/)node_modules/mongodb/' },
     },
     {
       name: 'grpc-in-one-place',
       severity: 'error',
       from: { pathNot: ['^libs/(service-host|contracts)/', '^e2e/', '^bench/', '\\.spec\\.ts$'] },
-      to: { path: '^node_modules/@grpc/' },
+      to: { path: '(^|/)node_modules/@grpc/' },
     },
     {
       name: 'onnxruntime-in-one-place',
       severity: 'error',
       from: { pathNot: ['^services/model-serving/src/adapters/', '^bench/', '\\.spec\\.ts$'] },
-      to: { path: '^node_modules/onnxruntime-node/' },
+      to: { path: '(^|/)node_modules/onnxruntime-node/' },
     },
     {
       name: 'kernel-knows-nothing',
@@ -119,7 +119,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: ['/dist/', '/generated/'] },
+    exclude: { path: ['^(libs|services|tools)/[^/]+/dist/', '/generated/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     combinedDependencies: true,

@@ -14,6 +14,35 @@ const anyLib = [
   'testing',
 ].map((name) => `scope:${name}`);
 
+/** Which project may import which, by tag; `npm run checks -- walls` proves that it bites. */
+export const boundaries = {
+  plugins: { '@nx': nx },
+  rules: {
+    '@nx/enforce-module-boundaries': [
+      'error',
+      {
+        enforceBuildableLibDependency: false,
+        allow: [],
+        depConstraints: [
+          { sourceTag: 'type:lib', onlyDependOnLibsWithTags: ['type:lib'] },
+          { sourceTag: 'type:service', onlyDependOnLibsWithTags: ['type:lib'] },
+          { sourceTag: 'type:platform', onlyDependOnLibsWithTags: ['type:lib', 'type:service'] },
+          { sourceTag: 'type:tool', onlyDependOnLibsWithTags: ['type:lib', 'type:platform', 'type:tool'] },
+          { sourceTag: 'scope:kernel', onlyDependOnLibsWithTags: ['scope:kernel'] },
+          { sourceTag: 'scope:contracts', onlyDependOnLibsWithTags: ['scope:kernel'] },
+          { sourceTag: 'scope:playbook', onlyDependOnLibsWithTags: ['scope:kernel'] },
+          { sourceTag: 'scope:event-log', onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'] },
+          {
+            sourceTag: 'scope:document-store',
+            onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'],
+          },
+          { sourceTag: 'type:service', onlyDependOnLibsWithTags: anyLib },
+        ],
+      },
+    ],
+  },
+};
+
 export default tseslint.config(
   {
     ignores: [
@@ -31,31 +60,10 @@ export default tseslint.config(
   ...tseslint.configs.recommendedTypeChecked,
   {
     files: ['**/*.ts'],
-    plugins: { '@nx': nx },
+    plugins: boundaries.plugins,
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      '@nx/enforce-module-boundaries': [
-        'error',
-        {
-          enforceBuildableLibDependency: false,
-          allow: [],
-          depConstraints: [
-            { sourceTag: 'type:lib', onlyDependOnLibsWithTags: ['type:lib'] },
-            { sourceTag: 'type:service', onlyDependOnLibsWithTags: ['type:lib'] },
-            { sourceTag: 'type:platform', onlyDependOnLibsWithTags: ['type:lib', 'type:service'] },
-            { sourceTag: 'type:tool', onlyDependOnLibsWithTags: ['type:lib', 'type:platform', 'type:tool'] },
-            { sourceTag: 'scope:kernel', onlyDependOnLibsWithTags: ['scope:kernel'] },
-            { sourceTag: 'scope:contracts', onlyDependOnLibsWithTags: ['scope:kernel'] },
-            { sourceTag: 'scope:playbook', onlyDependOnLibsWithTags: ['scope:kernel'] },
-            { sourceTag: 'scope:event-log', onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'] },
-            {
-              sourceTag: 'scope:document-store',
-              onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'],
-            },
-            { sourceTag: 'type:service', onlyDependOnLibsWithTags: anyLib },
-          ],
-        },
-      ],
+      ...boundaries.rules,
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-explicit-any': 'error',

@@ -1,7 +1,18 @@
 #!/usr/bin/env node
 // Everything that can be said about the code without running it. `node tools/bin/checks.mjs [name …]`; exits 1 when one fails.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, existsSync, statSync, cpSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -115,6 +126,129 @@ function links() {
   return { ok: wrong.length === 0, text: wrong.join('\n') };
 }
 
+/** The boundary rules refuse what they should: each line below is a forbidden import in a small tree of its own. */
+async function walls() {
+  const forbidden = [
+    [
+      'domain-is-pure',
+      'services/a/src/domain/x.ts',
+      "import { y } from '../adapters/y.js'; export const x = y;",
+    ],
+    [
+      'domain-without-node',
+      'services/a/src/domain/x.ts',
+      "import { join } from 'node:path'; export const x = join;",
+    ],
+    [
+      'ports-know-domain-only',
+      'services/a/src/ports/x.ts',
+      "import { y } from '../adapters/y.js'; export const x = y;",
+    ],
+    [
+      'steps-know-no-adapters',
+      'services/a/src/steps/x.ts',
+      "import { y } from '../adapters/y.js'; export const x = y;",
+    ],
+    [
+      'pipelines-know-no-adapters',
+      'services/a/src/x.pipeline.ts',
+      "import { y } from './adapters/y.js'; export const x = y;",
+    ],
+    [
+      'transport-knows-no-adapters',
+      'services/a/src/transport/x.ts',
+      "import { y } from '../adapters/y.js'; export const x = y;",
+    ],
+    [
+      'adapters-know-no-transport',
+      'services/a/src/adapters/x.ts',
+      "import { y } from '../transport/y.js'; export const x = y;",
+    ],
+    [
+      'services-do-not-know-each-other',
+      'services/a/src/x.ts',
+      "import { y } from '../../b/src/y.js'; export const x = y;",
+    ],
+    [
+      'libraries-through-their-door',
+      'services/a/src/x.ts',
+      "import { y } from '../../../libs/c/src/inner.js'; export const x = y;",
+    ],
+    [
+      'lmdb-in-two-places',
+      'services/a/src/adapters/x.ts',
+      "import { open } from 'lmdb'; export const x = open;",
+    ],
+    [
+      'kafkajs-in-one-place',
+      'services/a/src/adapters/x.ts',
+      "import { Kafka } from 'kafkajs'; export const x = Kafka;",
+    ],
+    [
+      'mongodb-in-one-place',
+      'services/a/src/adapters/x.ts',
+      "import { MongoClient } from 'mongodb'; export const x = MongoClient;",
+    ],
+    [
+      'onnxruntime-in-one-place',
+      'services/a/src/steps/x.ts',
+      "import { Tensor } from 'onnxruntime-node'; export const x = Tensor;",
+    ],
+    ['no-cycles', 'services/a/src/adapters/y.ts', "import { z } from './z.js'; export const y = z;"],
+  ];
+  const tree = mkdtempSync(join(tmpdir(), 'rapport-walls-'));
+  const wrong = [];
+  try {
+    for (const name of ['.dependency-cruiser.cjs', 'tsconfig.json', 'tsconfig.base.json', 'package.json'])
+      cpSync(join(root, name), join(tree, name));
+    symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
+    for (const [rule, path, code] of forbidden) {
+      const files = {
+        'services/a/src/adapters/y.ts': 'export const y = 1;',
+        'services/a/src/adapters/z.ts': "import { y } from './y.js'; export const z = y;",
+        'services/a/src/transport/y.ts': 'export const y = 1;',
+        'services/b/src/y.ts': 'export const y = 1;',
+        'libs/c/src/inner.ts': 'export const y = 1;',
+        [path]: code,
+      };
+      for (const folder of ['services', 'libs']) rmSync(join(tree, folder), { recursive: true, force: true });
+      for (const [file, text] of Object.entries(files)) {
+        mkdirSync(join(tree, file, '..'), { recursive: true });
+        writeFileSync(join(tree, file), text);
+      }
+      const { text } = run(
+        process.execPath,
+        [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'services', 'libs'],
+        { cwd: tree },
+      );
+      if (!text.includes(`error ${rule}:`))
+        wrong.push(`.dependency-cruiser.cjs: ${rule} did not refuse ${code}`);
+    }
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+  const { ESLint } = await import('eslint');
+  const { boundaries } = await import(join(root, 'eslint.config.mjs'));
+  const { parser } = (await import('typescript-eslint')).default;
+  process.env.NX_DAEMON = 'false';
+  const eslint = new ESLint({
+    cwd: root,
+    overrideConfigFile: true,
+    overrideConfig: [{ files: ['**/*.ts'], languageOptions: { parser }, ...boundaries }],
+  });
+  for (const [path, code] of [
+    ['services/identity/src/x.ts', "import { y } from '@rapport/profiles'; export const x = y;"],
+    ['services/identity/src/x.ts', "import { y } from '@rapport/platform'; export const x = y;"],
+    ['libs/kernel/src/x.ts', "import { y } from '@rapport/contracts'; export const x = y;"],
+    ['libs/event-log/src/x.ts', "import { y } from '@rapport/profiles'; export const x = y;"],
+  ]) {
+    const [result] = await eslint.lintText(code, { filePath: join(root, path) });
+    if (!result?.messages.some((message) => message.ruleId === '@nx/enforce-module-boundaries'))
+      wrong.push(`eslint.config.mjs: module boundaries did not refuse ${code} in ${path}`);
+  }
+  return { ok: wrong.length === 0, text: wrong.join('\n') };
+}
+
 /** Every check by name. */
 export const checks = {
   types: () => run(bin('tsc'), ['-p', 'tsconfig.json']),
@@ -134,6 +268,7 @@ export const checks = {
   proto: () => run(bin('buf'), ['lint'], { cwd: join(root, 'proto') }),
   breaking,
   generated,
+  walls,
   names,
   environment,
   readmes,
@@ -141,13 +276,13 @@ export const checks = {
 };
 
 /** Runs checks, prints a line for each, answers how many passed and failed. */
-export function runChecks(wanted = Object.keys(checks)) {
+export async function runChecks(wanted = Object.keys(checks)) {
   let passed = 0;
   const failed = [];
   for (const name of wanted) {
     const started = Date.now();
     const result = checks[name]
-      ? checks[name]()
+      ? await checks[name]()
       : { ok: false, text: `there is no check ${name}; there are ${Object.keys(checks).join(', ')}` };
     console.log(
       `${result.ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${result.text.startsWith('skipped') ? ` ${result.text}` : ''}`,
@@ -162,6 +297,6 @@ export function runChecks(wanted = Object.keys(checks)) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { failed } = runChecks(process.argv.length > 2 ? process.argv.slice(2) : undefined);
+  const { failed } = await runChecks(process.argv.length > 2 ? process.argv.slice(2) : undefined);
   process.exit(failed.length > 0 ? 1 : 0);
 }

@@ -41,7 +41,7 @@ function jest(title, args) {
   });
 }
 
-const checked = runChecks();
+const checked = await runChecks();
 count('checks', { passed: checked.passed, failed: checked.failed.length });
 jest('unit and contract tests', ['--testPathIgnorePatterns', '/dist/', '\\.int\\.spec\\.ts$', '^.*/e2e/']);
 jest('integration and end-to-end tests', [
