@@ -14,3 +14,9 @@ export {
 export { parseDuration } from './durations.js';
 export { bucketOf, fnv1a32 } from './bucketing.js';
 export { runBatch, type BatchReport, type Refusal } from './pipeline.js';
+export {
+  blockedIdentifierRule,
+  blockedValueRule,
+  isBlockedIdentifier,
+  type BlockedIdentifierRules,
+} from './blocked-identifiers.js';
