@@ -66,6 +66,16 @@ export interface ConsumerOptions {
   /** Called, also one at a time per partition number, when the partition is taken over, before its first batch. */
   readonly onAssigned?: (partition: number) => Promise<void>;
   readonly onRevoked?: (partition: number) => void;
+  /** Called each time that `onBatch` or `onAssigned` threw, with what was thrown and when it is tried again. */
+  readonly onFailure?: (failure: ConsumeFailure) => void;
+}
+
+/** Work of a consumer that failed and will be tried again. */
+export interface ConsumeFailure {
+  readonly group: string;
+  readonly partition: number;
+  readonly thrown: unknown;
+  readonly retryInMs: number;
 }
 
 export interface Consumer {

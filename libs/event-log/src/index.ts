@@ -1,4 +1,5 @@
 export type {
+  ConsumeFailure,
   Consumer,
   ConsumerOptions,
   EventLog,
@@ -8,3 +9,7 @@ export type {
   RecordBatch,
   TopicContract,
 } from './event-log.js';
+export { openEventLog, type EventLogOptions } from './open-event-log.js';
+export { openLmdbEventLog, type LmdbEventLogOptions } from './adapters/lmdb-event-log.js';
+export { murmur2, partitionOfKey } from './partitioner.js';
+export { maxKeyLength, maxRecordBytes } from './record-limits.js';

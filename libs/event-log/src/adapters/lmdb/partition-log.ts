@@ -1,0 +1,104 @@
+import type { Database } from 'lmdb';
+import type { LogRecord } from '../../event-log.js';
+import { decodeChunk } from './chunk.js';
+
+/** A key that sorts by topic, partition and offset: topic number u16, partition u16, offset f64, big-endian. */
+export function chunkKey(topicId: number, partition: number, offset: number): Buffer {
+  const key = Buffer.allocUnsafe(12);
+  key.writeUInt16BE(topicId, 0);
+  key.writeUInt16BE(partition, 2);
+  key.writeDoubleBE(offset, 4);
+  return key;
+}
+
+export const offsetOfKey = (key: Buffer): number => key.readDoubleBE(4);
+
+interface WarmChunk {
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: number;
+  readonly records: readonly LogRecord[];
+}
+
+/** Newest chunks kept decoded per partition, so that consumers at the end of the log read no disk page. */
+const warmBytes = 2 * 1024 * 1024;
+
+/** One partition of one topic: its bounds, its newest records, and who waits for more. */
+export class PartitionLog {
+  /** Offset after the last durable record. Readers never see further: what a power cut may take back was never shown. */
+  end: number;
+  first: number;
+  readonly #chunks: Database<Buffer, Buffer>;
+  readonly #waiting = new Set<() => void>();
+  #warm: WarmChunk[] = [];
+  #warmSize = 0;
+
+  constructor(
+    chunks: Database<Buffer, Buffer>,
+    readonly topic: string,
+    readonly topicId: number,
+    readonly partition: number,
+    bounds: { readonly first: number; readonly end: number },
+  ) {
+    this.#chunks = chunks;
+    this.first = bounds.first;
+    this.end = bounds.end;
+  }
+
+  /** The records of the chunk that holds the first record at or after `offset`; empty at the end. */
+  chunkFrom(offset: number): readonly LogRecord[] {
+    if (offset >= this.end) return [];
+    const warm = this.#warmFrom(offset);
+    if (warm !== undefined) return warm;
+    const range = {
+      start: chunkKey(this.topicId, this.partition, offset),
+      end: chunkKey(this.topicId, this.partition, this.end),
+    };
+    for (const { value } of this.#chunks.getRange(range)) {
+      const records = decodeChunk(value, this.topic, this.partition);
+      if ((records.at(-1)?.offset ?? -1) >= offset)
+        return (records[0]?.offset ?? 0) >= offset
+          ? records
+          : records.filter((record) => record.offset >= offset);
+    }
+    return [];
+  }
+
+  /** Makes what was flushed visible and wakes whoever waits. */
+  advance(end: number, chunks: readonly WarmChunk[]): void {
+    this.end = end;
+    for (const chunk of chunks) {
+      this.#warm.push(chunk);
+      this.#warmSize += chunk.bytes;
+    }
+    while (this.#warmSize > warmBytes && this.#warm.length > 1)
+      this.#warmSize -= this.#warm.shift()?.bytes ?? 0;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Compaction and retention changed what is stored. */
+  forgetWarm(): void {
+    this.#warm = [];
+    this.#warmSize = 0;
+  }
+
+  /** Calls back on every advance until the answer is called. */
+  onAdvance(wake: () => void): () => void {
+    this.#waiting.add(wake);
+    return () => this.#waiting.delete(wake);
+  }
+
+  #warmFrom(offset: number): readonly LogRecord[] | undefined {
+    const oldest = this.#warm[0];
+    if (oldest === undefined || offset < oldest.first) return undefined;
+    // Consumers are mostly at the very end, so look from there.
+    for (let at = this.#warm.length - 1; at >= 0; at--) {
+      const chunk = this.#warm[at];
+      if (chunk !== undefined && chunk.first <= offset)
+        return offset === chunk.first ? chunk.records : chunk.records.slice(offset - chunk.first);
+    }
+    return undefined;
+  }
+}
+
+export type { WarmChunk };
