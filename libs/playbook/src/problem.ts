@@ -56,7 +56,11 @@ export function didYouMean(word: string, known: Iterable<string>): string {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (best === undefined || distance < best.distance) best = { word: candidate, distance };
   }
-  if (best !== undefined && best.distance <= Math.max(2, Math.floor(word.length / 3)))
+  if (
+    best !== undefined &&
+    best.distance <= Math.max(1, Math.floor(word.length * 0.4)) &&
+    best.distance < word.length
+  )
     return ` Did you mean "${best.word}"?`;
   if (words.length === 0) return ' There is none yet.';
   return words.length <= 20 ? ` Known: ${words.join(', ')}.` : '';

@@ -81,7 +81,7 @@ function checkWay(
     set.tell(
       tactic,
       ['channel'],
-      'this e-mail goes to people who never agreed to any. Add, for example, consent: email_marketing',
+      'this e-mail goes to people who never agreed to any. Add, for example, consent: marketing',
       'warning',
     );
   }

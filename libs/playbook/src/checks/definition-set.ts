@@ -118,7 +118,7 @@ export class DefinitionSet {
       this.tell(
         located,
         [...path, 'value'],
-        `expected a number (or text such as a date) with op ${op}; came ${String(value)}.`,
+        `expected a number (or text such as a date) with op ${op}; came ${JSON.stringify(value)}.`,
       );
     }
   }
