@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
 import { openDocumentStore, type DocumentStore } from '@rapport/document-store';
 import { openEventLog, type EventLog } from '@rapport/event-log';
@@ -148,6 +149,7 @@ async function open(
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
   const http = createHttpServer(onBug);
+  await http.register(swagger, { openapi: { info: { title: 'Rapport', version: '1' } }, hiddenTag: 'hidden' });
   const app = await NestFactory.create(
     HostModule.with(host, rooms, options.modules),
     new FastifyAdapter(http as never),
@@ -165,6 +167,7 @@ async function open(
     if (routes) await http.register(async (scope) => void (await routes(scope)));
   }
   await http.register((scope, _options, done) => {
+    scope.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
     mountOperations(scope, { host, rooms: all, startedAtMs, settle });
     done();
   });
