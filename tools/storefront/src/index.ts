@@ -1,0 +1,6 @@
+export { shopTermsOf, type ShopTerms } from './domain/playbook-terms.js';
+export type { TrueLift } from './domain/lift-truth.js';
+export { Shop, type ShopOptions } from './domain/shop.js';
+export type { ShopEvent } from './domain/shop-events.js';
+export { runMonth, type MonthOptions, type MonthReport, type TacticComparison } from './virtual/run-month.js';
+export { PlatformDoor, type PlatformAddress } from './doors/platform-door.js';
