@@ -246,7 +246,7 @@ describe('a playbook with every kind of mistake', () => {
         'traits.yaml:2:55 error: b: expected no property with kind count',
         'traits.yaml:3:58 error: c: expected no window with kind time_since',
         'traits.yaml:4:63 error: d: expected a limit with kind unique_list only',
-        'traits.yaml:5:52 error: property: expected a dotted path',
+        'traits.yaml:5:53 error: property: expected a dotted path',
       ],
     ],
     [
