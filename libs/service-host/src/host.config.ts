@@ -21,6 +21,8 @@ const schema = z.object({
   RAPPORT_CLOCK: z.enum(['system', 'virtual']).default('system'),
   /** ISO 8601; where a virtual clock starts. */
   RAPPORT_CLOCK_START: z.iso.datetime().default('2026-01-01T00:00:00Z'),
+  /** OTLP/HTTP collector for traces, for example http://127.0.0.1:4318; absent: no tracing. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
   /** How long a stop may take before what is left is cut. */
   RAPPORT_STOP_GRACE: duration('10s'),
 });

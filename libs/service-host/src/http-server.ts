@@ -1,4 +1,5 @@
 import { fastify, type FastifyInstance } from 'fastify';
+import type { Tracing } from '@rapport/telemetry';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
 
 const httpStatuses: Record<ErrorStatus, number> = {
@@ -18,7 +19,7 @@ const httpStatuses: Record<ErrorStatus, number> = {
  * Fastify as every room wants it: errors as `{ error: { code, message, detail? } }`, bounded bodies and times, no
  * logging of requests (they carry personal data).
  */
-export function createHttpServer(onBug: (thrown: unknown) => void): FastifyInstance {
+export function createHttpServer(onBug: (thrown: unknown) => void, tracing?: Tracing): FastifyInstance {
   const http = fastify({
     bodyLimit: 1 << 20,
     requestTimeout: 30_000,
@@ -50,5 +51,23 @@ export function createHttpServer(onBug: (thrown: unknown) => void): FastifyInsta
       },
     }),
   );
+  if (tracing) traceRequests(http, tracing);
   return http;
+}
+
+/** A span per request, by the route's pattern so that no id gets into its name. */
+function traceRequests(http: FastifyInstance, tracing: Tracing): void {
+  const spans = new WeakMap<object, ReturnType<Tracing['startServerSpan']>>();
+  http.addHook('onRequest', (request, _reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    const attributes = { 'http.request.method': request.method, 'http.route': route };
+    spans.set(request, tracing.startServerSpan(`${request.method} ${route}`, request.headers, attributes));
+    done();
+  });
+  http.addHook('onResponse', (request, reply, done) => {
+    const span = spans.get(request);
+    span?.setAttribute('http.response.status_code', reply.statusCode);
+    if (span) tracing.end(span, reply.statusCode >= 500 ? `status ${reply.statusCode}` : undefined);
+    done();
+  });
 }

@@ -68,6 +68,9 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     level: config.RAPPORT_LOG_LEVEL,
     readable: process.stdout.isTTY && config.RAPPORT_LOG_LEVEL !== 'silent',
     processMetrics: true,
+    ...(config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? {}
+      : { otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT }),
   });
   const playbook = await loadPlaybook(resolve(config.RAPPORT_PLAYBOOK_DIR));
   const opened: { close(): Promise<void> | void }[] = [];
@@ -148,8 +151,11 @@ async function open(
   const onBug = (thrown: unknown): void =>
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
-  const http = createHttpServer(onBug);
-  await http.register(swagger, { openapi: { info: { title: 'Rapport', version: '1' } }, hiddenTag: 'hidden' });
+  const http = createHttpServer(onBug, host.telemetry.tracing);
+  await http.register(swagger, {
+    openapi: { info: { title: 'Rapport', version: '1' } },
+    hiddenTag: 'hidden',
+  });
   const app = await NestFactory.create(
     HostModule.with(host, rooms, options.modules),
     new FastifyAdapter(http as never),
@@ -206,6 +212,7 @@ async function open(
     host.calls.close();
     await host.log.close();
     await host.store.close();
+    await host.telemetry.tracing?.stop();
   };
   return {
     host,

@@ -1,1 +1,2 @@
 export { createTelemetry, type Logger, type Telemetry, type TelemetryOptions } from './telemetry.js';
+export type { Tracing } from './tracing.js';

@@ -1,12 +1,16 @@
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+import { createTracing, type Tracing } from './tracing.js';
+
 export type { Logger };
 
 /** Logs, metrics and their registry, passed to every room. */
 export interface Telemetry {
   readonly log: Logger;
   readonly registry: Registry;
+  /** Absent where no collector is configured. */
+  readonly tracing?: Tracing;
   /** A counter named `rapport_<room>_<thing>_total`; the same name gives the same counter. */
   counter(name: string, help: string, labels?: readonly string[]): Counter;
   gauge(name: string, help: string, labels?: readonly string[]): Gauge;
@@ -22,6 +26,8 @@ export interface TelemetryOptions {
   readonly readable?: boolean;
   /** Process metrics (memory, event loop) too. Default false. */
   readonly processMetrics?: boolean;
+  /** OTLP/HTTP collector, for example http://127.0.0.1:4318; absent: no tracing. */
+  readonly otlpEndpoint?: string;
 }
 
 /** Boundaries of OpenTelemetry's semantic conventions for durations, in seconds, with finer steps below 5 ms. */
@@ -43,6 +49,9 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   return {
     log,
     registry,
+    ...(options.otlpEndpoint === undefined
+      ? {}
+      : { tracing: createTracing(options.service, options.otlpEndpoint) }),
     counter: (name, help, labels = []) =>
       (registry.getSingleMetric(name) as Counter | undefined) ??
       new Counter({ name, help, labelNames: [...labels], registers: [registry] }),
