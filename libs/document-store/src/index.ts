@@ -10,3 +10,6 @@ export type {
   Write,
   WriteResult,
 } from './document-store.js';
+export { openDocumentStore, type DocumentStoreOptions } from './open-document-store.js';
+export { openLmdbDocumentStore, type LmdbDocumentStoreOptions } from './adapters/lmdb-document-store.js';
+export { maxDocumentBytes, maxIdBytes, maxIndexKeyBytes } from './index-keys.js';

@@ -1,0 +1,207 @@
+import type { RootDatabase } from 'lmdb';
+import { RapportError } from '@rapport/kernel';
+import type { WriteResult } from '../../document-store.js';
+import { entryKey, type Bytes, type LmdbIndex, type PlannedWrite } from './lmdb-collection.js';
+import { headOf, seal, type EncodedDocument, type StoredHead } from './stored-value.js';
+
+/** Bytes that may wait for a flush; beyond, a write is refused so that memory stays bounded. */
+const maxWaitingBytes = 256 * 1024 * 1024;
+
+interface Target {
+  readonly name: string;
+  readonly documents: Bytes;
+  readonly indexes: readonly LmdbIndex[];
+}
+
+interface Call {
+  readonly target: Target;
+  readonly writes: readonly PlannedWrite[];
+  readonly resolve: (results: readonly WriteResult[]) => void;
+  readonly reject: (thrown: unknown) => void;
+}
+
+/** A document within a group: as it was before, and as the writes so far leave it. */
+interface Touched {
+  readonly before: StoredHead | undefined;
+  version: number;
+  /** Undefined: removed, or never there. */
+  encoded: EncodedDocument | undefined;
+  /** True until a write of this group was accepted. */
+  untouched: boolean;
+}
+
+/**
+ * Group commit: one transaction at a time; write calls that arrive meanwhile go into the next one together. Within a
+ * group the calls are decided in order against what is stored and what the group did so far.
+ */
+export class WriteGroups {
+  readonly #root: RootDatabase;
+  #waiting: Call[] = [];
+  #waitingBytes = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(root: RootDatabase) {
+    this.#root = root;
+  }
+
+  write(target: Target, writes: readonly PlannedWrite[]): Promise<readonly WriteResult[]> {
+    if (this.#waitingBytes > maxWaitingBytes) {
+      return Promise.reject(
+        new RapportError(
+          'DOCUMENT_STORE_OVERLOADED',
+          'exhausted',
+          `${this.#waitingBytes} bytes wait for the disk already; write again later`,
+        ),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      for (const write of writes) this.#waitingBytes += write.encoded?.bytes.length ?? 0;
+      this.#waiting.push({ target, writes, resolve, reject });
+      // Once per turn of the event loop: calls that were made together are committed together.
+      this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#loop());
+    });
+  }
+
+  async drain(): Promise<void> {
+    await this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const calls = this.#waiting;
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      await this.#commit(calls);
+    }
+    this.#running = undefined;
+  }
+
+  async #commit(calls: readonly Call[]): Promise<void> {
+    try {
+      this.#root.resetReadTxn();
+      const group = new Group();
+      const results = calls.map((call) => call.writes.map((write) => group.decide(call.target, write)));
+      if (group.changes) await this.#root.batch(() => group.put());
+      calls.forEach((call, at) => call.resolve(results[at] ?? []));
+    } catch (thrown) {
+      const failure =
+        thrown instanceof RapportError
+          ? thrown
+          : new RapportError(
+              'DOCUMENT_STORE_WRITE_FAILED',
+              'unavailable',
+              'the documents could not be written to disk',
+              String(thrown),
+            );
+      for (const call of calls) call.reject(failure);
+    }
+  }
+}
+
+class Group {
+  readonly #touched = new Map<Target, Map<string, Touched>>();
+  /** Owners of unique keys as the group leaves them; null: free. */
+  readonly #owners = new Map<LmdbIndex, Map<string, string | null>>();
+  changes = false;
+
+  decide(target: Target, write: PlannedWrite): WriteResult {
+    const document = this.#touch(target, write.id);
+    const { expectedVersion } = write;
+    if (expectedVersion !== undefined && expectedVersion !== document.version)
+      return { kind: 'conflict', version: document.version };
+    if (write.encoded === undefined && document.version === 0) return { kind: 'written', version: 0 };
+    const keysBefore = document.untouched ? document.before?.keys : document.encoded?.keys;
+    const taken = this.#takenKey(target, write);
+    if (taken !== undefined) return { kind: 'duplicate', index: taken };
+    this.#moveKeys(target, write, keysBefore ?? []);
+    document.version = write.encoded === undefined ? 0 : document.version + 1;
+    document.encoded = write.encoded;
+    document.untouched = false;
+    this.changes = true;
+    return { kind: 'written', version: document.version };
+  }
+
+  /** Hands the outcome to the transaction that is being gathered: removals first, since another document may take a key over. */
+  put(): void {
+    for (const [target, documents] of this.#touched) {
+      for (const [id, document] of documents) if (!document.untouched) removeEntries(target, id, document);
+    }
+    for (const [target, documents] of this.#touched) {
+      for (const [id, document] of documents) if (!document.untouched) putDocument(target, id, document);
+    }
+  }
+
+  #touch(target: Target, id: string): Touched {
+    let documents = this.#touched.get(target);
+    if (documents === undefined) this.#touched.set(target, (documents = new Map()));
+    let document = documents.get(id);
+    if (document === undefined) {
+      const bytes = target.documents.getBinaryFast(Buffer.from(id, 'utf8'));
+      const before = bytes === undefined ? undefined : headOf(bytes);
+      documents.set(
+        id,
+        (document = { before, version: before?.version ?? 0, encoded: undefined, untouched: true }),
+      );
+    }
+    return document;
+  }
+
+  #takenKey(target: Target, write: PlannedWrite): string | undefined {
+    for (let at = 0; at < target.indexes.length; at++) {
+      const index = target.indexes[at];
+      const key = write.encoded?.keys[at];
+      if (index === undefined || !index.unique || key === undefined) continue;
+      const owner = this.#ownerOf(index, key);
+      if (owner !== null && owner !== write.id) return index.name;
+    }
+    return undefined;
+  }
+
+  #moveKeys(target: Target, write: PlannedWrite, keysBefore: readonly (Buffer | undefined)[]): void {
+    for (let at = 0; at < target.indexes.length; at++) {
+      const index = target.indexes[at];
+      if (index === undefined || !index.unique) continue;
+      const owners = this.#ownersOf(index);
+      const before = keysBefore[at];
+      const now = write.encoded?.keys[at];
+      if (before !== undefined) owners.set(before.toString('latin1'), null);
+      if (now !== undefined) owners.set(now.toString('latin1'), write.id);
+    }
+  }
+
+  #ownerOf(index: LmdbIndex, key: Buffer): string | null {
+    const known = this.#ownersOf(index).get(key.toString('latin1'));
+    if (known !== undefined) return known;
+    return index.entries.getBinary(key)?.toString('utf8') ?? null;
+  }
+
+  #ownersOf(index: LmdbIndex): Map<string, string | null> {
+    let owners = this.#owners.get(index);
+    if (owners === undefined) this.#owners.set(index, (owners = new Map()));
+    return owners;
+  }
+}
+
+function removeEntries(target: Target, id: string, document: Touched): void {
+  target.indexes.forEach((index, at) => {
+    const before = document.before?.keys[at];
+    const now = document.encoded?.keys[at];
+    if (before !== undefined && (now === undefined || !before.equals(now)))
+      void index.entries.remove(entryKey(index, before, id));
+  });
+}
+
+function putDocument(target: Target, id: string, document: Touched): void {
+  const key = Buffer.from(id, 'utf8');
+  if (document.encoded === undefined) {
+    if (document.before !== undefined) void target.documents.remove(key);
+    return;
+  }
+  const { encoded, before } = document;
+  void target.documents.put(key, seal(encoded, document.version));
+  target.indexes.forEach((index, at) => {
+    const now = encoded.keys[at];
+    if (now !== undefined && before?.keys[at]?.equals(now) !== true)
+      void index.entries.put(entryKey(index, now, id), key);
+  });
+}

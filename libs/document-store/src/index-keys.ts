@@ -1,0 +1,75 @@
+import { RapportError } from '@rapport/kernel';
+import type { Document, IndexKey } from './document-store.js';
+
+/** Longest `id` and longest single index key, in UTF-8 bytes; LMDB ends at 1978 with both together. */
+export const maxIdBytes = 500;
+export const maxIndexKeyBytes = 1_000;
+/** MongoDB's limit, kept by both adapters. */
+export const maxDocumentBytes = 16 * 1024 * 1024;
+
+/** The values of an index's fields; undefined when the document lacks one, and so is not in the index. */
+export function indexKeyOf(
+  doc: Document,
+  fields: readonly string[],
+): readonly (string | number)[] | undefined {
+  const key: (string | number)[] = [];
+  for (const field of fields) {
+    const value = valueAt(doc, field);
+    if (typeof value === 'string' || (typeof value === 'number' && !Number.isNaN(value))) key.push(value);
+    else return undefined;
+  }
+  return key;
+}
+
+function valueAt(doc: Document, field: string): unknown {
+  if (!field.includes('.')) return (doc as Record<string, unknown>)[field];
+  let value: unknown = doc;
+  for (const name of field.split('.')) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+/** Throws DOCUMENT_ID_INVALID. */
+export function checkId(collection: string, id: string): void {
+  if (id.length > 0 && (id.length * 3 <= maxIdBytes || Buffer.byteLength(id) <= maxIdBytes)) return;
+  throw new RapportError(
+    'DOCUMENT_ID_INVALID',
+    'invalid',
+    `an id in ${collection} has ${Buffer.byteLength(id)} bytes; expected 1 to ${maxIdBytes}`,
+  );
+}
+
+/** Throws DOCUMENT_INDEX_KEY_TOO_LONG. */
+export function checkIndexKey(collection: string, index: string, key: IndexKey): void {
+  const parts = typeof key === 'object' ? key : [key];
+  let bytes = 0;
+  for (const part of parts) bytes += typeof part === 'string' ? part.length * 3 : 9;
+  if (bytes <= maxIndexKeyBytes) return;
+  bytes = 0;
+  for (const part of parts) bytes += typeof part === 'string' ? Buffer.byteLength(part) : 9;
+  if (bytes <= maxIndexKeyBytes) return;
+  throw new RapportError(
+    'DOCUMENT_INDEX_KEY_TOO_LONG',
+    'too_large',
+    `a document in ${collection} has a key of ${bytes} bytes for index ${index}; at most ${maxIndexKeyBytes} can be indexed: index a hash of the value instead`,
+  );
+}
+
+/** Throws DOCUMENT_TOO_LARGE. */
+export function checkSize(collection: string, id: string, bytes: number): void {
+  if (bytes <= maxDocumentBytes) return;
+  throw new RapportError(
+    'DOCUMENT_TOO_LARGE',
+    'too_large',
+    `document ${id} in ${collection} has ${bytes} bytes; at most ${maxDocumentBytes} are stored: cap its lists, or keep them in a collection of their own`,
+  );
+}
+
+export const indexMissing = (collection: string, index: string, known: readonly string[]): RapportError =>
+  new RapportError(
+    'DOCUMENT_INDEX_MISSING',
+    'invalid',
+    `collection ${collection} has no index ${index}; it has _id${known.map((name) => `, ${name}`).join('')}`,
+  );
