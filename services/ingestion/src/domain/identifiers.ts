@@ -1,0 +1,92 @@
+import { identifier, maxIdentifierValueLength, type Identifier } from '@rapport/kernel';
+import type { JsonObject } from '@rapport/contracts';
+import { kindOf, Refused } from './json-fields.js';
+
+/** Beyond this an event is refused: no honest event names so many. */
+export const maxIdentifiers = 20;
+
+// Keys of stores and of the log must not hold control characters.
+const controlCharacters = /[\u0000-\u001f\u007f]/;
+/** One @, something on both sides, no spaces: enough to tell an address from a slip. */
+const emailShape = /^[^\s@]+@[^\s@]+$/;
+/** What the kernel takes as the type of an identifier. */
+const identifierType = /^[a-z][a-z0-9_]{0,31}$/;
+
+/**
+ * An id as text: numbers are written out as Segment's libraries do, outer spaces go, empty text and null count as
+ * absent. Whole numbers that JSON readers round are refused, because two people would become one.
+ */
+export function readId(value: unknown, path: string): string | undefined | Refused {
+  if (typeof value === 'string') {
+    const text = value.trim();
+    if (text === '') return undefined;
+    if (text.length > maxIdentifierValueLength) {
+      return new Refused(
+        'INGESTION_ID_INVALID',
+        `${path}: expected at most ${maxIdentifierValueLength} characters; got ${text.length}`,
+      );
+    }
+    if (controlCharacters.test(text)) {
+      return new Refused('INGESTION_ID_INVALID', `${path}: expected no control characters`);
+    }
+    return text;
+  }
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number') {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      return new Refused(
+        'INGESTION_ID_INVALID',
+        `${path}: expected a string or a whole number up to 2^53; a longer number loses digits, send it as a string`,
+      );
+    }
+    return String(value);
+  }
+  return new Refused('INGESTION_FIELD_TYPE', `${path}: expected a string or a number; got ${kindOf(value)}`);
+}
+
+/** The e-mail address of a traits object, lower-cased; undefined when there is none that looks like one. */
+export function readEmail(traits: JsonObject | undefined): string | undefined {
+  const email = traits?.['email'];
+  if (typeof email !== 'string') return undefined;
+  const address = email.trim().toLowerCase();
+  return address.length <= maxIdentifierValueLength && emailShape.test(address) ? address : undefined;
+}
+
+/**
+ * `context.externalIds` as Segment writes them, `{ id, type, collection, encoding }`: those of the collection
+ * `users`, their types in lower-case snake (`ios.idfa` → `ios_idfa`).
+ */
+export function readExternalIds(context: JsonObject | undefined): readonly Identifier[] | Refused {
+  const given = context?.['externalIds'];
+  if (given === undefined || given === null) return [];
+  if (!Array.isArray(given)) {
+    return new Refused(
+      'INGESTION_FIELD_TYPE',
+      `context.externalIds: expected an array; got ${kindOf(given)}`,
+    );
+  }
+  const identifiers: Identifier[] = [];
+  for (const [index, entry] of (given as readonly unknown[]).entries()) {
+    const path = `context.externalIds[${index}]`;
+    if (typeof entry !== 'object' || entry === null) {
+      return new Refused(
+        'INGESTION_FIELD_TYPE',
+        `${path}: expected an object with id and type; got ${kindOf(entry)}`,
+      );
+    }
+    const { id, type, collection } = entry as { id?: unknown; type?: unknown; collection?: unknown };
+    if (typeof collection === 'string' && collection !== 'users') continue;
+    const value = readId(id, `${path}.id`);
+    if (typeof value === 'object') return value;
+    const name = typeof type === 'string' ? type.toLowerCase().replace(/[^a-z0-9]+/g, '_') : '';
+    if (!identifierType.test(name)) {
+      return new Refused(
+        'INGESTION_FIELD_TYPE',
+        `${path}.type: expected a name of letters, digits and underscores, at most 32; got ${JSON.stringify(type)?.slice(0, 60)}`,
+      );
+    }
+    if (value !== undefined)
+      identifiers.push(identifier(name, name === 'email' ? value.toLowerCase() : value));
+  }
+  return identifiers;
+}

@@ -1,0 +1,52 @@
+import type { JsonObject } from '@rapport/contracts';
+import type { IngestionErrorCode } from '../ingestion.errors.js';
+
+/** A `reject` outcome that cannot be confused with anything that came from outside, whatever its fields are called. */
+export class Refused {
+  readonly kind = 'reject';
+
+  constructor(
+    readonly code: IngestionErrorCode,
+    /** What was expected, what came, how to fix it. */
+    readonly detail: string,
+  ) {}
+}
+
+/** What a value is, in the words of JSON. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** An optional object; null counts as absent. */
+export function readObject(value: unknown, path: string): JsonObject | undefined | Refused {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'object' && !Array.isArray(value)) return value as JsonObject;
+  return new Refused('INGESTION_FIELD_TYPE', `${path}: expected an object; got ${kindOf(value)}`);
+}
+
+/** An optional text; numbers are written out, empty text and null count as absent. */
+export function readText(value: unknown, path: string): string | undefined | Refused {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number') return String(value);
+  return new Refused('INGESTION_FIELD_TYPE', `${path}: expected a string; got ${kindOf(value)}`);
+}
+
+/** Whether objects and arrays lie at most so many levels inside each other. */
+export function nestsWithin(value: object, levels: number): boolean {
+  if (levels === 0) return false;
+  if (Array.isArray(value)) {
+    for (const entry of value as readonly unknown[]) {
+      if (typeof entry === 'object' && entry !== null && !nestsWithin(entry, levels - 1)) return false;
+    }
+    return true;
+  }
+  for (const key in value) {
+    const entry: unknown = (value as Record<string, unknown>)[key];
+    if (typeof entry === 'object' && entry !== null && !nestsWithin(entry, levels - 1)) return false;
+  }
+  return true;
+}

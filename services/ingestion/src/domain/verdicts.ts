@@ -1,0 +1,30 @@
+import type { IngestionErrorCode } from '../ingestion.errors.js';
+
+/** What became of one event, in the order of the request. */
+export interface Verdict {
+  readonly messageId: string;
+  readonly accepted: boolean;
+  /** Absent when accepted. */
+  readonly code?: IngestionErrorCode;
+  /** What was expected, what came, how to fix it; absent when accepted. */
+  readonly detail?: string;
+}
+
+/** Characters that JSON keeps as they are. */
+const plain = /^[\w\-.:~@/+ ]*$/;
+const quoted = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text));
+
+/** The answer of the front door; written by hand because it is written for every request. */
+export function verdictsAsJson(verdicts: readonly Verdict[]): string {
+  let results = '';
+  let success = true;
+  for (const verdict of verdicts) {
+    if (results !== '') results += ',';
+    if (verdict.accepted) results += `{"messageId":${quoted(verdict.messageId)},"accepted":true}`;
+    else {
+      success = false;
+      results += JSON.stringify(verdict);
+    }
+  }
+  return `{"success":${success},"results":[${results}]}`;
+}

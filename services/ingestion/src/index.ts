@@ -1,0 +1,1 @@
+export { createIngestionRoom, IngestionModule } from './ingestion.module.js';

@@ -1,0 +1,55 @@
+/** Every code that ingestion answers with, and when. Verdicts and errors use these and no others. */
+export const ingestionErrors = {
+  /** The body is not JSON. */
+  INGESTION_JSON_MALFORMED: 'the body is not JSON',
+  /** The body is JSON, and not of the shape that the route takes. */
+  INGESTION_BODY_SHAPE: 'the body has the wrong shape',
+  /** More bytes than the route takes, before or after decompression. */
+  INGESTION_BODY_TOO_LARGE: 'the body is too large',
+  /** `Content-Encoding` is neither gzip nor identity, or the bytes are not gzip. */
+  INGESTION_ENCODING: 'the body cannot be decompressed',
+  /** The body did not come within the time allowed. */
+  INGESTION_BODY_TIMEOUT: 'the body came too slowly',
+  /** More events in one request than a batch may hold. */
+  INGESTION_BATCH_TOO_MANY: 'the batch has too many events',
+  INGESTION_WRITE_KEY_MISSING: 'no write key',
+  INGESTION_WRITE_KEY_UNKNOWN: 'unknown write key',
+  /** `POST /v1/import` and the administrative RPCs ask for the API token. */
+  INGESTION_TOKEN_MISSING: 'no or a wrong API token',
+  INGESTION_SOURCE_MISSING: 'no source named',
+  /** Over capacity: try again after `Retry-After` seconds; nothing was accepted. */
+  INGESTION_OVER_CAPACITY: 'over capacity',
+  /** The log did not take the events: nothing was accepted. */
+  INGESTION_LOG_UNAVAILABLE: 'the event log is unavailable',
+  /** An event is not an object. */
+  INGESTION_EVENT_SHAPE: 'the event is not an object',
+  INGESTION_EVENT_TOO_LARGE: 'the event is too large',
+  INGESTION_EVENT_TOO_DEEP: 'the event is nested too deeply',
+  INGESTION_TYPE_UNKNOWN: 'unknown type of event',
+  /** A field that the type of event needs is absent. */
+  INGESTION_FIELD_MISSING: 'a field is missing',
+  /** A field has the wrong JSON type. */
+  INGESTION_FIELD_TYPE: 'a field has the wrong type',
+  INGESTION_MESSAGE_ID_TOO_LONG: 'the messageId is too long',
+  /** Nothing says whose event it is. */
+  INGESTION_ID_MISSING: 'no identifier',
+  /** Every identifier is a value that stands for nobody. */
+  INGESTION_ID_BLOCKED: 'every identifier is blocked',
+  /** An identifier is too long, holds control characters, or is a number that JSON cannot carry exactly. */
+  INGESTION_ID_INVALID: 'an identifier cannot be kept',
+  INGESTION_ID_TOO_MANY: 'too many identifiers',
+  /** A timestamp is not ISO 8601. */
+  INGESTION_TIMESTAMP_INVALID: 'a timestamp cannot be read',
+  /** A timestamp lies too far in the future or the past to be true. */
+  INGESTION_TIMESTAMP_RANGE: 'a timestamp is out of range',
+  /** The tracking plan of the playbook says otherwise. */
+  INGESTION_PLAN_VIOLATION: 'the tracking plan says otherwise',
+  /** ReplayRejected: the id is not one that ListRejected gives, or the record has gone by retention. */
+  INGESTION_REPLAY_UNKNOWN: 'no such rejected record',
+  /** ReplayRejected: the original was cut at 32 KiB or is not JSON. */
+  INGESTION_REPLAY_INCOMPLETE: 'the original is not complete',
+  /** The playbook's tracking plan or identity rules cannot be compiled. */
+  INGESTION_PLAYBOOK_INVALID: 'the playbook cannot be used',
+} as const;
+
+export type IngestionErrorCode = keyof typeof ingestionErrors;

@@ -1,0 +1,116 @@
+import { Module } from '@nestjs/common';
+import { ingestionProto } from '@rapport/contracts';
+import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
+import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { AcceptEvents } from './accept-events.pipeline.js';
+import { ajvTrackingPlan } from './adapters/ajv-tracking-plan.js';
+import { eventLogRejectedArchive } from './adapters/event-log-rejected-archive.js';
+import { eventLogSink } from './adapters/event-log-sink.js';
+import { Capacity } from './domain/capacity.js';
+import { messageIdsFrom } from './domain/message-ids.js';
+import { WriteKeys } from './domain/write-keys.js';
+import { readIngestionConfig } from './ingestion.config.js';
+import { frontDoorMeter } from './ingestion.metrics.js';
+import { ReplayRejected } from './replay-rejected.pipeline.js';
+import { AppendQueue } from './steps/append-events.js';
+import { FrontDoor } from './transport/front-door.js';
+import { mountFrontDoor } from './transport/front-door.routes.js';
+import { IngestionGrpc } from './transport/ingestion.grpc.js';
+import { BodyReader } from './transport/request-body.js';
+
+/** The token under which Nest knows the room. */
+export const INGESTION_ROOM = Symbol('INGESTION_ROOM');
+
+/** The front door of the platform. */
+@Module({
+  providers: [
+    {
+      provide: INGESTION_ROOM,
+      inject: [HOST, Rooms],
+      useFactory: (host: Host, rooms: Rooms) => rooms.add(createIngestionRoom(host)),
+    },
+  ],
+})
+export class IngestionModule {}
+
+/** Puts the room together; nothing is opened before `start`. */
+export function createIngestionRoom(host: Host): Room {
+  const config = readIngestionConfig(host.environment);
+  const monotonicMs = (): number => performance.now();
+  const queue = new AppendQueue(eventLogSink(host.log), config.maxAppends, monotonicMs);
+  const capacity = new Capacity(config.maxInFlightBytes, config.maxInFlightRequests);
+  const meter = frontDoorMeter(host.telemetry, capacity);
+  const trackingPlan = ajvTrackingPlan(host.playbook.trackingPlan);
+  const accept = new AcceptEvents({
+    rules: {
+      isBlocked: blockedBy(host),
+      violationOf: (event, properties) => trackingPlan.violationOf(event, properties),
+    },
+    queue,
+    newMessageId: messageIdsFrom(host.random),
+    meter,
+  });
+  const bodies = new BodyReader(config.bodyTimeoutMs, monotonicMs);
+  const door = new FrontDoor({
+    clock: host.clock,
+    keys: new WriteKeys(host.credentials.sources, (text) => Buffer.from(text, 'base64').toString('utf8')),
+    accept,
+    queue,
+    capacity,
+    bodies,
+    meter,
+    onLogFailed: (cause) =>
+      host.telemetry.log.error(
+        { cause: messageOf(cause) },
+        'the event log did not take events; clients are asked to send them again',
+      ),
+    maxAppendDelayMs: config.maxAppendDelayMs,
+  });
+  const archive = eventLogRejectedArchive(host.log);
+  const replay = new ReplayRejected({
+    archive,
+    accept,
+    clock: host.clock,
+    maxEventBytes: config.imports.maxEventBytes,
+  });
+  const hasToken = (authorization: string | undefined): boolean =>
+    hasApiToken(host.credentials, authorization);
+  const grpc = new IngestionGrpc({
+    door,
+    archive,
+    replay,
+    maxEventBytes: config.events.maxEventBytes,
+    maxBatchEvents: config.events.maxBatchEvents,
+    mayAdminister: (authorization) => host.loopback || hasToken(authorization),
+  });
+  return {
+    name: 'ingestion',
+    routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
+    // Write keys are checked by the service itself.
+    grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
+    start: () => Promise.resolve(),
+    readiness: () =>
+      Promise.resolve(
+        door.isBehind()
+          ? `the event log, which has not made an append durable for ${Math.round(queue.oldestMs())} ms`
+          : undefined,
+      ),
+    settle: () => queue.idle(),
+    stop: async () => {
+      bodies.stop();
+      await queue.idle();
+    },
+  };
+}
+
+function blockedBy(host: Host): (value: string) => boolean {
+  try {
+    return blockedValueRule(host.playbook.identity);
+  } catch (thrown) {
+    throw new RapportError(
+      'INGESTION_PLAYBOOK_INVALID',
+      'invalid',
+      `identity.blockedPatterns: ${messageOf(thrown)}`,
+    );
+  }
+}

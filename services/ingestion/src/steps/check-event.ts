@@ -1,0 +1,137 @@
+import {
+  acceptEvent,
+  maxLevels,
+  readMessageId,
+  type EntranceRules,
+  type RawEvent,
+} from '../domain/accept-event.js';
+import { kindOf, Refused } from '../domain/json-fields.js';
+import type { Arrivals } from '../domain/arrivals.js';
+import type { Verdict } from '../domain/verdicts.js';
+import type { SinkRecord } from '../ports/event-sink.js';
+import { acceptedRecord, rejectionRecord } from './encode-events.js';
+
+/** The verdict on one event and the record that goes to the log, of the accepted or of the rejected topic. */
+export interface CheckedEvent {
+  readonly verdict: Verdict;
+  readonly record: SinkRecord;
+}
+
+/** What checking needs beside the event. */
+export interface CheckParts {
+  readonly rules: EntranceRules;
+  readonly newMessageId: () => string;
+}
+
+/** Checks one event of a request and encodes what is to be kept of it. */
+export function checkEvent(given: unknown, arrivals: Arrivals, parts: CheckParts): CheckedEvent {
+  const { arrival, maxEventBytes } = arrivals;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    const refused = new Refused(
+      'INGESTION_EVENT_SHAPE',
+      `expected an event as a JSON object; got ${kindOf(given)}`,
+    );
+    return refuse(refused, given, parts.newMessageId(), arrivals);
+  }
+  const raw = given as RawEvent;
+  const ownMessageId = readMessageId(raw);
+  if (ownMessageId instanceof Refused) return refuse(ownMessageId, raw, parts.newMessageId(), arrivals);
+  const messageId = ownMessageId ?? parts.newMessageId();
+  const event = acceptEvent(raw, messageId, arrival, parts.rules);
+  if (event instanceof Refused) return refuse(event, raw, messageId, arrivals);
+  const record = acceptedRecord(event, arrival.receivedAtMs);
+  // A small body can become a large record: 1e20 is written out.
+  if (arrivals.totalBytes > maxEventBytes || record.value.length > maxEventBytes + slackBytes) {
+    const bytes = sizeOf(raw, record.value.length, maxEventBytes);
+    if (!(bytes <= maxEventBytes)) return refuse(tooLarge(bytes, maxEventBytes), raw, messageId, arrivals);
+  }
+  return { verdict: { messageId, accepted: true }, record };
+}
+
+function tooLarge(bytes: number, maxEventBytes: number): Refused {
+  return Number.isNaN(bytes)
+    ? new Refused(
+        'INGESTION_EVENT_TOO_DEEP',
+        `expected at most ${maxLevels} levels of nesting; flatten the event`,
+      )
+    : new Refused(
+        'INGESTION_EVENT_TOO_LARGE',
+        `expected at most ${maxEventBytes} bytes of JSON per event; got ${bytes}`,
+      );
+}
+
+/** Fields whose whole content is in the encoded record. */
+const kept = new Set([
+  'type',
+  'messageId',
+  'userId',
+  'anonymousId',
+  'timestamp',
+  'originalTimestamp',
+  'sentAt',
+  'properties',
+  'traits',
+  'context',
+]);
+/** What the accepted form can be shorter by than the event was, apart from the fields that it does not have. */
+const slackBytes = 512;
+/** UTF-8 needs at most so many bytes for a UTF-16 unit. */
+const bytesPerUnit = 3;
+
+/** The size of an event as compact JSON, or a bound below the limit where that settles it; NaN when it nests too deeply to be written. */
+function sizeOf(raw: RawEvent, encodedBytes: number, maxEventBytes: number): number {
+  try {
+    let bound = encodedBytes + slackBytes;
+    for (const field in raw) {
+      if (kept.has(field)) continue;
+      const value = raw[field];
+      if (typeof value === 'string') bound += value.length * bytesPerUnit;
+      else if (typeof value === 'object' && value !== null)
+        bound += JSON.stringify(value).length * bytesPerUnit;
+      else bound += 24;
+    }
+    return bound <= maxEventBytes ? bound : Buffer.byteLength(JSON.stringify(raw), 'utf8');
+  } catch {
+    return NaN;
+  }
+}
+
+function refuse(refused: Refused, given: unknown, messageId: string, arrivals: Arrivals): CheckedEvent {
+  const { arrival } = arrivals;
+  const { code, detail } = refused;
+  return {
+    verdict: { messageId, accepted: false, code, detail },
+    record: rejectionRecord(
+      {
+        messageId,
+        source: arrival.source,
+        code,
+        detail,
+        rejectedAt: arrival.receivedAt,
+        original: originalOf(given, messageId, arrivals),
+      },
+      arrival.receivedAtMs,
+    ),
+  };
+}
+
+/** The event as a replay needs it: with what it took from its batch and with the messageId that its verdict names. */
+function originalOf(given: unknown, messageId: string, { arrival }: Arrivals): string {
+  try {
+    if (typeof given !== 'object' || given === null || Array.isArray(given))
+      return JSON.stringify(given) ?? '';
+    const raw = given as RawEvent;
+    return JSON.stringify({
+      ...raw,
+      ...(raw['type'] === undefined && arrival.type !== undefined ? { type: arrival.type } : {}),
+      ...(raw['messageId'] === undefined ? { messageId } : {}),
+      ...(raw['sentAt'] === undefined && typeof arrival.sentAt === 'string'
+        ? { sentAt: arrival.sentAt }
+        : {}),
+      ...(raw['context'] === undefined && arrival.context !== undefined ? { context: arrival.context } : {}),
+    });
+  } catch {
+    // Nested beyond what the stack holds: the reason stays, the text cannot.
+    return '';
+  }
+}

@@ -1,0 +1,197 @@
+import { RapportError } from '@rapport/kernel';
+import type { ingestionProto } from '@rapport/contracts';
+import type { CallContext } from '@rapport/service-host';
+import type { Verdict } from '../domain/verdicts.js';
+import type { RejectedArchive } from '../ports/rejected-archive.js';
+import type { ReplayRejected } from '../replay-rejected.pipeline.js';
+import { answersInOrder } from './answers-in-order.js';
+import type { FrontDoor } from './front-door.js';
+
+export interface IngestionGrpcParts {
+  readonly door: FrontDoor;
+  readonly archive: RejectedArchive;
+  readonly replay: ReplayRejected;
+  readonly maxEventBytes: number;
+  readonly maxBatchEvents: number;
+  /** Whether a call may see and replay what was rejected. */
+  readonly mayAdminister: (authorization: string | undefined) => boolean;
+}
+
+/** Requests of one stream that are on their way at once. */
+const streamWindow = 16;
+/** What an event weighs before it is measured. */
+const assumedEventBytes = 1024;
+const maxReplays = 1000;
+
+type Batch = ingestionProto.AcceptRequest;
+
+/** The gRPC side of the front door: the same pipeline, the same verdicts. */
+export class IngestionGrpc implements ingestionProto.IngestionService {
+  constructor(private readonly parts: IngestionGrpcParts) {}
+
+  async accept(request: Batch, context?: CallContext): Promise<ingestionProto.AcceptResponse> {
+    return await this.#take(
+      request,
+      request.writeKey === '' ? (context?.metadata('x-write-key') ?? '') : request.writeKey,
+    );
+  }
+
+  acceptStream(
+    requests: AsyncIterable<Batch>,
+    context?: CallContext,
+  ): AsyncIterable<ingestionProto.AcceptStreamResponse> {
+    // A key holds until another one comes.
+    let writeKey = context?.metadata('x-write-key') ?? '';
+    return answersInOrder(requests, streamWindow, (request) => {
+      if (request.writeKey !== '') writeKey = request.writeKey;
+      return this.#take(request, writeKey);
+    });
+  }
+
+  async listRejected(
+    request: ingestionProto.ListRejectedRequest,
+    context?: CallContext,
+  ): Promise<ingestionProto.ListRejectedResponse> {
+    this.#checkToken(context);
+    const limit = request.limit === 0 ? 100 : Math.min(request.limit, 1000);
+    const newest = await this.parts.archive.newest(limit, request.code === '' ? undefined : request.code);
+    return {
+      records: newest.map(({ id, rejection }) => ({
+        id,
+        stage: rejection.stage,
+        code: rejection.code,
+        detail: rejection.detail,
+        source: rejection.source ?? '',
+        rejectedAt: rejection.rejectedAt,
+        original: rejection.original,
+      })),
+    };
+  }
+
+  async replayRejected(
+    request: ingestionProto.ReplayRejectedRequest,
+    context?: CallContext,
+  ): Promise<ingestionProto.ReplayRejectedResponse> {
+    this.#checkToken(context);
+    if (request.ids.length > maxReplays) {
+      throw new RapportError(
+        'INGESTION_BATCH_TOO_MANY',
+        'invalid',
+        `ids: expected at most ${maxReplays}; got ${request.ids.length}`,
+      );
+    }
+    return { results: (await this.parts.replay.replay(request.ids)).map(toProto) };
+  }
+
+  async #take(request: Batch, writeKey: string): Promise<ingestionProto.AcceptResponse> {
+    const { door, maxBatchEvents, maxEventBytes } = this.parts;
+    const source = this.#sourceOf(writeKey);
+    if (request.events.length > maxBatchEvents) {
+      throw new RapportError(
+        'INGESTION_BATCH_TOO_MANY',
+        'invalid',
+        `events: expected at most ${maxBatchEvents}; got ${request.events.length}; nothing of it was accepted`,
+      );
+    }
+    const weight = door.isBehind() ? 0 : door.capacity.admit(request.events.length * assumedEventBytes);
+    if (weight === 0) throw overCapacity(door.retryAfterSeconds());
+    try {
+      const receivedAtMs = door.clock.now();
+      const verdicts = await new Promise<readonly Verdict[]>((resolve, reject) => {
+        door.accept.submit({
+          events: request.events.map(toRaw),
+          arrival: {
+            source,
+            receivedAtMs,
+            receivedAt: door.instantText(receivedAtMs),
+            sentAt: request.sentAt === '' ? undefined : request.sentAt,
+            type: undefined,
+            context: undefined,
+            clientIp: undefined,
+          },
+          maxEventBytes,
+          totalBytes: Infinity,
+          answer: resolve,
+          failed: (cause) => {
+            door.logFailed(cause);
+            reject(
+              new RapportError(
+                'INGESTION_LOG_UNAVAILABLE',
+                'unavailable',
+                'the event log did not take the events; send them again later',
+              ),
+            );
+          },
+        });
+      });
+      return { results: verdicts.map(toProto) };
+    } finally {
+      door.capacity.release(weight);
+    }
+  }
+
+  #sourceOf(writeKey: string): string {
+    const source = this.parts.door.keys.sourceOf(writeKey);
+    if (source !== undefined) return source;
+    throw writeKey === ''
+      ? new RapportError(
+          'INGESTION_WRITE_KEY_MISSING',
+          'unauthenticated',
+          'expected write_key in the request or x-write-key in the metadata',
+        )
+      : new RapportError(
+          'INGESTION_WRITE_KEY_UNKNOWN',
+          'unauthenticated',
+          'the write key is not one of RAPPORT_WRITE_KEYS',
+        );
+  }
+
+  #checkToken(context: CallContext | undefined): void {
+    if (context === undefined || this.parts.mayAdminister(context.metadata('authorization'))) return;
+    throw new RapportError(
+      'INGESTION_TOKEN_MISSING',
+      'unauthenticated',
+      'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
+    );
+  }
+}
+
+function overCapacity(retryAfterSeconds: number): RapportError {
+  return new RapportError(
+    'INGESTION_OVER_CAPACITY',
+    'exhausted',
+    `the platform takes no more at the moment; nothing of this request was accepted, send it again in ${retryAfterSeconds} s`,
+    String(retryAfterSeconds),
+  );
+}
+
+const textFields = [
+  'type',
+  'messageId',
+  'userId',
+  'anonymousId',
+  'event',
+  'name',
+  'category',
+  'groupId',
+  'previousId',
+  'timestamp',
+] as const;
+const objectFields = ['properties', 'traits', 'context'] as const;
+
+/** The event as its JSON would be: what proto3 leaves empty is absent. */
+function toRaw(event: ingestionProto.Event): Record<string, unknown> {
+  const raw: Record<string, unknown> = {};
+  for (const field of textFields) if (event[field] !== '') raw[field] = event[field];
+  for (const field of objectFields) if (event[field] !== undefined) raw[field] = event[field];
+  return raw;
+}
+
+function toProto(verdict: Verdict): ingestionProto.Verdict {
+  return {
+    messageId: verdict.messageId,
+    accepted: verdict.accepted,
+    code: verdict.code ?? '',
+    detail: verdict.detail ?? '',
+  };
+}
