@@ -7,8 +7,8 @@ export interface Operations {
   readonly host: Host;
   readonly rooms: readonly Room[];
   readonly startedAtMs: number;
-  /** Resolves when every room has settled and nothing new was written meanwhile. */
-  settle(): Promise<void>;
+  /** Resolves when every room has settled and nothing new was written meanwhile; answers what the topics hold then. */
+  settle(): Promise<string>;
 }
 
 /** What operators ask any process: alive, ready, how it stands; and, in virtual time, to move the clock. */
@@ -64,8 +64,8 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
       await operations.settle();
       host.clock.advanceTo(instant);
     }
-    await operations.settle();
-    return { now: new Date(host.clock.now()).toISOString() };
+    const written = await operations.settle();
+    return { now: new Date(host.clock.now()).toISOString(), written };
   });
 }
 

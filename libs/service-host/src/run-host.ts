@@ -9,7 +9,7 @@ import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
 import { openDocumentStore, type DocumentStore } from '@rapport/document-store';
 import { openEventLog, type EventLog } from '@rapport/event-log';
-import { systemClock, VirtualClock } from '@rapport/kernel';
+import { RapportError, systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
 import { createTelemetry, type Telemetry } from '@rapport/telemetry';
 import { createCalls } from './calls.js';
@@ -27,7 +27,7 @@ export interface RunningHost {
   readonly httpUrl: string;
   readonly grpcAddress: string;
   readonly metricsUrl: string;
-  settle(): Promise<void>;
+  settle(): Promise<unknown>;
   /** Stops in order; safe to call twice. */
   stop(): Promise<void>;
 }
@@ -54,6 +54,20 @@ class HostModule {
       providers,
       exports: providers.map(({ provide }) => provide),
     };
+  }
+}
+
+/**
+ * Nest on our Fastify: error answers and the not-found answer stay ours, and no middleware engine is put in front of
+ * every request (it would cost the hot routes what they gain by being plain handlers).
+ */
+class HostFastifyAdapter extends FastifyAdapter {
+  override async init(): Promise<void> {}
+  override setErrorHandler(): ReturnType<FastifyAdapter['setErrorHandler']> {
+    return this.getInstance();
+  }
+  override setNotFoundHandler(): ReturnType<FastifyAdapter['setNotFoundHandler']> {
+    return this.getInstance();
   }
 }
 
@@ -111,17 +125,16 @@ async function openEngines(
   opened: { close(): Promise<void> | void }[],
 ): Promise<{ log: EventLog; store: DocumentStore }> {
   const dataDir = resolve(config.RAPPORT_DATA_DIR);
-  const log = await openEventLog(
-    config.RAPPORT_EVENT_LOG === 'kafka'
-      ? { kind: 'kafka', brokers: (config.RAPPORT_KAFKA_BROKERS ?? '').split(',') }
-      : { kind: 'lmdb', path: join(dataDir, 'log') },
-  );
+  if (config.RAPPORT_EVENT_LOG !== 'lmdb' || config.RAPPORT_DOCUMENT_STORE !== 'lmdb') {
+    throw new RapportError(
+      'CONFIG_INVALID',
+      'unimplemented',
+      'only lmdb is built for the event log and the document store',
+    );
+  }
+  const log = await openEventLog({ kind: 'lmdb', path: join(dataDir, 'log') });
   opened.push(log);
-  const store = await openDocumentStore(
-    config.RAPPORT_DOCUMENT_STORE === 'mongodb'
-      ? { kind: 'mongodb', uri: config.RAPPORT_MONGODB_URI ?? '' }
-      : { kind: 'lmdb', path: join(dataDir, 'store') },
-  );
+  const store = await openDocumentStore({ kind: 'lmdb', path: join(dataDir, 'store') });
   opened.push(store);
   return { log, store };
 }
@@ -158,7 +171,7 @@ async function open(
   });
   const app = await NestFactory.create(
     HostModule.with(host, rooms, options.modules),
-    new FastifyAdapter(http as never),
+    new HostFastifyAdapter(http as never),
     {
       logger: false,
       abortOnError: false,
@@ -166,7 +179,7 @@ async function open(
     },
   );
   const all = rooms.all();
-  const settle = (): Promise<void> => settleRooms(host, rooms);
+  const settle = (): Promise<string> => settleRooms(host, rooms);
   for (const room of all) {
     for (const binding of room.grpc ?? []) host.calls.provide(binding.contract, binding.implementation);
     const { routes } = room;
@@ -226,7 +239,7 @@ async function open(
 }
 
 /** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */
-async function settleRooms(host: Host, rooms: Rooms): Promise<void> {
+async function settleRooms(host: Host, rooms: Rooms): Promise<string> {
   const written = async (): Promise<string> => {
     const bounds = await Promise.all(Object.values(topics).map((topic) => host.log.bounds(topic.name)));
     return JSON.stringify(bounds.map((partitions) => partitions.map((partition) => partition.end)));
@@ -234,7 +247,7 @@ async function settleRooms(host: Host, rooms: Rooms): Promise<void> {
   for (let before = await written(); ;) {
     for (const room of rooms.all()) await room.settle();
     const after = await written();
-    if (after === before) return;
+    if (after === before) return after;
     before = after;
   }
 }

@@ -12,9 +12,12 @@ export async function runService(service: string, module: Type): Promise<void> {
       `${service} did not start: ${thrown instanceof RapportError ? `${thrown.code}: ` : ''}${messageOf(thrown)}\n`,
     );
     process.exitCode = 1;
+    if (process.connected) process.disconnect();
     return;
   }
   const { log } = running.host.telemetry;
+  const { httpUrl, grpcAddress, metricsUrl } = running;
+  process.send?.({ kind: 'ready', httpUrl, grpcAddress, metricsUrl });
   log.info({ http: running.httpUrl, grpc: running.grpcAddress, metrics: running.metricsUrl }, 'listening');
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
@@ -22,4 +25,6 @@ export async function runService(service: string, module: Type): Promise<void> {
   };
   process.once('SIGTERM', () => stop('SIGTERM'));
   process.once('SIGINT', () => stop('SIGINT'));
+  // A parent that forked this and is gone will not stop it otherwise.
+  process.once('disconnect', () => stop('disconnect'));
 }

@@ -1,0 +1,112 @@
+import proxy from '@fastify/http-proxy';
+import { fastify, type FastifyInstance } from 'fastify';
+import type { Listening } from './supervised-process.js';
+
+/** Services by the first parts of their routes; in the embedded form one process answers them all. */
+const routes: Readonly<Record<string, readonly string[]>> = {
+  ingestion: [
+    ...['identify', 'track', 'page', 'screen', 'group', 'alias', 'batch', 'import', 'pixel', 'projects'].map(
+      (name) => `/v1/${name}`,
+    ),
+    ...['i', 't', 'p', 's', 'g', 'a', 'b', 'm'].map((letter) => `/v1/${letter}`),
+  ],
+  identity: ['/v1/identity'],
+  profiles: ['/v1/people', '/v1/segments', '/v1/digest', '/v1/export'],
+  'model-serving': ['/v2'],
+  orchestrator: ['/v1/decide', '/v1/decisions', '/v1/tactics', '/v1/messages', '/v1/unsubscribe', '/mail'],
+};
+
+export interface GatewayOptions {
+  /** Ready replicas of a service, now. */
+  readonly replicasOf: (service: string) => readonly Listening[];
+  /** Services that must answer for the whole to be ready. */
+  readonly services: readonly string[];
+}
+
+/** One HTTP address in front of the service processes, so that what works embedded works unchanged on a cluster. */
+export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
+  const http = fastify({ bodyLimit: 8 << 20, routerOptions: { maxParamLength: 512 } });
+  const turns = new Map<string, number>();
+  const next = (service: string): string => {
+    const replicas = options.replicasOf(service);
+    const turn = ((turns.get(service) ?? -1) + 1) % Math.max(1, replicas.length);
+    turns.set(service, turn);
+    return replicas[turn]?.httpUrl ?? '';
+  };
+  for (const [service, prefixes] of Object.entries(routes)) {
+    for (const prefix of prefixes) {
+      await http.register(proxy, {
+        upstream: '',
+        prefix,
+        rewritePrefix: prefix,
+        replyOptions: { getUpstream: () => next(service) },
+        preHandler: (_request, reply, done) => {
+          if (options.replicasOf(service).length > 0) return done();
+          const message = `${service} is not ready; try again in a second`;
+          void reply
+            .code(503)
+            .header('retry-after', '1')
+            .send({ error: { code: 'GATEWAY_NOT_READY', message } });
+        },
+      });
+    }
+  }
+  const everywhere = async (
+    path: string,
+    init: RequestInit,
+  ): Promise<{ status: number; body: Record<string, unknown> }[]> =>
+    await Promise.all(
+      options.services
+        .flatMap((service) => options.replicasOf(service))
+        .map(async ({ httpUrl }) => {
+          const answer = await fetch(httpUrl + path, init);
+          return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+        }),
+    );
+
+  http.get('/healthz', () => ({ status: 'alive' }));
+  http.get('/readyz', async (_request, reply) => {
+    const absent = options.services
+      .filter((service) => options.replicasOf(service).length === 0)
+      .map((service) => `${service}: no process is ready`);
+    const answers = await everywhere('/readyz', {});
+    const waiting = [
+      ...absent,
+      ...answers.flatMap(({ body }) => (body['waiting'] as string[] | undefined) ?? []),
+    ];
+    if (waiting.length > 0) reply.code(503);
+    return waiting.length > 0 ? { status: 'waiting', waiting } : { status: 'ready' };
+  });
+  http.get('/v1/status', async (request, reply) => {
+    const answers = await everywhere('/v1/status', {
+      headers: { authorization: request.headers.authorization ?? '' },
+    });
+    const refused = answers.find(({ status }) => status !== 200);
+    if (refused) return await reply.code(refused.status).send(refused.body);
+    return Object.assign({}, ...answers.map(({ body }) => body)) as Record<string, unknown>;
+  });
+  http.post<{ Body: { advanceTo?: string } | null }>('/v1/clock', async (request, reply) => {
+    const headers = {
+      authorization: request.headers.authorization ?? '',
+      'content-type': 'application/json',
+    };
+    const settle = async (body: string): Promise<{ status: number; body: Record<string, unknown> }> => {
+      for (let before = ''; ;) {
+        const answers = await everywhere('/v1/clock', { method: 'POST', headers, body });
+        const [first] = answers;
+        const refused = answers.find(({ status }) => status !== 200);
+        if (refused ?? first === undefined) return refused ?? { status: 503, body: {} };
+        const after = JSON.stringify(answers.map((answer) => answer.body['written']));
+        if (after === before) return first;
+        before = after;
+      }
+    };
+    const settled = await settle('{}');
+    const moved =
+      settled.status === 200 && request.body?.advanceTo !== undefined
+        ? await settle(JSON.stringify(request.body))
+        : settled;
+    return await reply.code(moved.status).send(moved.body);
+  });
+  return http;
+}

@@ -1,0 +1,120 @@
+import { fork, type ChildProcess } from 'node:child_process';
+
+/** Where a service process says that it listens. */
+export interface Listening {
+  readonly httpUrl: string;
+  readonly grpcAddress: string;
+}
+
+export type ProcessState = 'starting' | 'ready' | 'waiting' | 'stopped';
+
+export interface SupervisedProcessOptions {
+  /** Shown in lines: `profiles-2`. */
+  readonly name: string;
+  /** Entry point. */
+  readonly main: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly onChange: (process: SupervisedProcess) => void;
+  /** Lines that the process writes to standard error, and log lines at warning and above. */
+  readonly onOutput: (name: string, text: string) => void;
+  /** First wait before a restart; doubled each time up to `maxBackoffMs`, back to the first after 10 s of health. */
+  readonly backoffMs?: number;
+  readonly maxBackoffMs?: number;
+}
+
+/** One service process that is started again, with backoff, whenever it ends by itself. */
+export class SupervisedProcess {
+  readonly #options: SupervisedProcessOptions;
+  #child: ChildProcess | undefined;
+  #state: ProcessState = 'starting';
+  #listening: Listening | undefined;
+  #restarts = 0;
+  #backoffMs: number;
+  #readyAtMs = 0;
+  #stopping = false;
+  #timer: NodeJS.Timeout | undefined;
+  #lastReason = '';
+
+  constructor(options: SupervisedProcessOptions) {
+    this.#options = options;
+    this.#backoffMs = options.backoffMs ?? 200;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+  get state(): ProcessState {
+    return this.#state;
+  }
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+  get restarts(): number {
+    return this.#restarts;
+  }
+  get listening(): Listening | undefined {
+    return this.#state === 'ready' ? this.#listening : undefined;
+  }
+  /** Why it ended last, or why it did not start. */
+  get lastReason(): string {
+    return this.#lastReason;
+  }
+
+  start(): void {
+    this.#state = 'starting';
+    const child = fork(this.#options.main, [], { silent: true, env: { ...this.#options.environment } });
+    this.#child = child;
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      errors = (errors + chunk.toString()).slice(-2000);
+      this.#options.onOutput(this.name, chunk.toString());
+    });
+    child.stdout?.on('data', (chunk: Buffer) => this.#options.onOutput(this.name, chunk.toString()));
+    child.on('message', (message: { kind: string } & Listening) => {
+      if (message.kind !== 'ready') return;
+      this.#listening = { httpUrl: message.httpUrl, grpcAddress: message.grpcAddress };
+      this.#readyAtMs = Date.now();
+      this.#change('ready');
+    });
+    child.once('exit', (code, signal) => this.#ended(signal ?? `exit ${code ?? 0}`, errors));
+    this.#change('starting');
+  }
+
+  #ended(how: string, errors: string): void {
+    this.#child = undefined;
+    if (this.#stopping) return this.#change('stopped');
+    this.#lastReason = `${how}${errors === '' ? '' : `: ${errors.trim().split('\n').at(-1) ?? ''}`}`;
+    if (this.#readyAtMs > 0 && Date.now() - this.#readyAtMs > 10_000)
+      this.#backoffMs = this.#options.backoffMs ?? 200;
+    this.#readyAtMs = 0;
+    this.#timer = setTimeout(() => {
+      this.#restarts++;
+      this.start();
+    }, this.#backoffMs);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, this.#options.maxBackoffMs ?? 5000);
+    this.#change('waiting');
+  }
+
+  /** Sends a signal to the process that runs now, for fault tests. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** SIGTERM, then SIGKILL after the grace period; no restart. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child === undefined) return this.#change('stopped');
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  #change(state: ProcessState): void {
+    this.#state = state;
+    this.#options.onChange(this);
+  }
+}
