@@ -66,6 +66,7 @@ export function createCalls(options: CallsOptions): Calls {
     }
     const ClientOf = makeGenericClientConstructor(serviceDefinition(contract), contract.name);
     const client = new ClientOf(address, channelCredentials.createInsecure(), {
+      'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
       'grpc.max_receive_message_length': 64 << 20,
       'grpc.max_send_message_length': 64 << 20,
     });

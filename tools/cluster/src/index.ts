@@ -1,2 +1,14 @@
 export { createGateway, type GatewayOptions } from './gateway.js';
-export { SupervisedProcess, type Listening, type ProcessState, type SupervisedProcessOptions } from './supervised-process.js';
+export {
+  SupervisedProcess,
+  type Listening,
+  type ProcessState,
+  type SupervisedProcessOptions,
+} from './supervised-process.js';
+export {
+  clusterServices,
+  runCluster,
+  type ClusterService,
+  type RunClusterOptions,
+  type RunningCluster,
+} from './run-cluster.js';

@@ -1,0 +1,154 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createGateway } from './gateway.js';
+import { SupervisedProcess, type Listening } from './supervised-process.js';
+
+/** The services in the order in which they start; they stop in this order too, the door first. */
+export const clusterServices = [
+  'ingestion',
+  'identity',
+  'profiles',
+  'model-serving',
+  'orchestrator',
+] as const;
+export type ClusterService = (typeof clusterServices)[number];
+
+export interface RunClusterOptions {
+  /** Where `services/<name>/dist/main.js` lie. */
+  readonly root: string;
+  /** Engines, credentials, playbook …: what every service process gets. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Processes per service. Default 1 each. */
+  readonly replicas?: Partial<Record<ClusterService, number>>;
+  readonly httpPort: number;
+  readonly graceMs: number;
+  readonly onChange?: (processes: readonly SupervisedProcess[]) => void;
+  readonly onOutput?: (name: string, text: string) => void;
+}
+
+export interface RunningCluster {
+  readonly httpUrl: string;
+  /** gRPC addresses of each service. */
+  readonly grpc: Readonly<Record<ClusterService, string>>;
+  processes(): readonly SupervisedProcess[];
+  /** Resolves when a process of each service is ready; rejects after the time with what each one waits for. */
+  ready(timeoutMs: number): Promise<void>;
+  /** Starts or stops processes until a service has that many. */
+  scale(service: ClusterService, replicas: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const addressVariables: Record<ClusterService, string> = {
+  ingestion: 'RAPPORT_INGESTION_GRPC',
+  identity: 'RAPPORT_IDENTITY_GRPC',
+  profiles: 'RAPPORT_PROFILES_GRPC',
+  'model-serving': 'RAPPORT_MODELS_GRPC',
+  orchestrator: 'RAPPORT_ORCHESTRATOR_GRPC',
+};
+
+/** More processes of one service than a machine of this size should be asked for. */
+const maxReplicas = 8;
+
+/** One process per service and replica, started again when it dies, behind one HTTP address. */
+export async function runCluster(options: RunClusterOptions): Promise<RunningCluster> {
+  // Every replica that may come has its gRPC port from the start, so that nobody has to be told of it later.
+  const ports = new Map<ClusterService, readonly number[]>();
+  for (const service of clusterServices) ports.set(service, await freePorts(maxReplicas));
+  const grpc = Object.fromEntries(
+    clusterServices.map((service) => [
+      service,
+      `ipv4:${(ports.get(service) ?? []).map((port) => `127.0.0.1:${port}`).join(',')}`,
+    ]),
+  ) as Record<ClusterService, string>;
+  const addresses = Object.fromEntries(
+    clusterServices.map((service) => [addressVariables[service], grpc[service]]),
+  );
+  const running = new Map<ClusterService, SupervisedProcess[]>(
+    clusterServices.map((service) => [service, []]),
+  );
+  const all = (): SupervisedProcess[] => [...running.values()].flat();
+  const launch = (service: ClusterService): void => {
+    const processes = running.get(service) ?? [];
+    const started = new SupervisedProcess({
+      name: `${service}-${processes.length + 1}`,
+      main: join(options.root, `services/${service}/dist/main.js`),
+      environment: {
+        ...options.environment,
+        ...addresses,
+        RAPPORT_HTTP_PORT: '0',
+        RAPPORT_METRICS_PORT: '0',
+        RAPPORT_GRPC_PORT: String(ports.get(service)?.[processes.length] ?? 0),
+      },
+      onChange: () => options.onChange?.(all()),
+      onOutput: (name, text) => options.onOutput?.(name, text),
+    });
+    processes.push(started);
+    started.start();
+  };
+  const scale = async (service: ClusterService, wanted: number): Promise<void> => {
+    if (!Number.isInteger(wanted) || wanted < 1 || wanted > maxReplicas) {
+      throw new Error(
+        `replicas of ${service}: expected a whole number from 1 to ${maxReplicas}; got ${wanted}`,
+      );
+    }
+    const processes = running.get(service) ?? [];
+    while (processes.length < wanted) launch(service);
+    while (processes.length > wanted) await processes.pop()?.stop(options.graceMs);
+  };
+  for (const service of clusterServices) await scale(service, options.replicas?.[service] ?? 1);
+
+  const replicasOf = (service: string): readonly Listening[] =>
+    (running.get(service as ClusterService) ?? [])
+      .map((process) => process.listening)
+      .filter((listening) => listening !== undefined);
+  const gateway = await createGateway({ replicasOf, services: clusterServices });
+  await gateway.listen({ port: options.httpPort, host: '127.0.0.1' });
+  const httpUrl = `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`;
+
+  return {
+    httpUrl,
+    grpc,
+    processes: all,
+    ready: async (timeoutMs) => {
+      for (const deadline = Date.now() + timeoutMs; ;) {
+        const answer = await fetch(`${httpUrl}/readyz`).then(async (response) => ({
+          ok: response.ok,
+          text: await response.text(),
+        }));
+        if (answer.ok) return;
+        if (Date.now() > deadline) {
+          const reasons = all().map(
+            (process) =>
+              `${process.name}: ${process.state}${process.lastReason === '' ? '' : ` (${process.lastReason})`}`,
+          );
+          throw new Error(
+            `the cluster was not ready after ${timeoutMs} ms: ${answer.text}\n${reasons.join('\n')}`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+    scale,
+    stop: async () => {
+      await gateway.close();
+      for (const service of clusterServices) {
+        await Promise.all((running.get(service) ?? []).map((process) => process.stop(options.graceMs)));
+      }
+    },
+  };
+}
+
+/** Ports that nobody listens on now. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) =>
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+        ),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
