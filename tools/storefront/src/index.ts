@@ -4,3 +4,12 @@ export { Shop, type ShopOptions } from './domain/shop.js';
 export type { ShopEvent } from './domain/shop-events.js';
 export { runMonth, type MonthOptions, type MonthReport, type TacticComparison } from './virtual/run-month.js';
 export { PlatformDoor, type PlatformAddress } from './doors/platform-door.js';
+export { startDemoShop, type DemoShopOptions, type ShownDecision } from './live/demo-shop.js';
+export { startDemoShopProcess, type DemoShopProcess } from './live/demo-process.js';
+export {
+  startLiveTerminal,
+  type LiveTerminal,
+  type LiveTerminalOptions,
+  type TerminalOutput,
+} from './live/live-terminal.js';
+export type { DemoShopConfig } from './storefront.config.js';

@@ -31,6 +31,8 @@ export interface Person {
   readonly arrives?: number;
   /** Orders before the first month; 0 for newcomers. */
   readonly pastOrders: number;
+  /** A loyal customer on the way out: comes seldom, buys seldom. */
+  readonly lapsing: boolean;
   /** How long before the first month the last of them was. */
   readonly lastOrderDaysAgo: number;
 }
@@ -94,6 +96,7 @@ export function bearPerson(seed: number, index: number, catalogue: Catalogue): P
     marketing: choice === 0 ? 'granted' : choice === 1 ? 'granted_later' : 'never',
     ...(ofOld ? {} : { arrives: draws.unit() * 0.95 }),
     pastOrders: ofOld ? (lapsing ? draws.integer(3, 7) : draws.integer(1, 5)) : 0,
+    lapsing,
     lastOrderDaysAgo: lapsing ? draws.between(31, 60) : draws.between(2, 55),
   };
 }

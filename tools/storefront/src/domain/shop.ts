@@ -65,10 +65,10 @@ export class Shop {
     this.#byEmail = new Map(this.people.map((person) => [person.email, person]));
   }
 
-  /** What the shop knew before it began, in order of time. */
-  history(): ShopEvent[] {
+  /** What the shop knew before it began, in order of time; `speed` as in `recallHistory`. */
+  history(speed = 1): ShopEvent[] {
     const { seed, startMs } = this.#options;
-    const acts = this.people.flatMap((person) => recallHistory(seed, person, this.catalogue, startMs));
+    const acts = this.people.flatMap((person) => recallHistory(seed, person, this.catalogue, startMs, speed));
     return inOrder(acts).flatMap((act) => (act.kind === 'call' ? [this.say(act, act.atMs)] : []));
   }
 

@@ -8,6 +8,7 @@ import type { TrueLift } from '../domain/lift-truth.js';
 import type { ShopEvent } from '../domain/shop-events.js';
 import { Shop } from '../domain/shop.js';
 import type { DecideAnswer, ReportedLift } from '../doors/answers-read.js';
+import { callerOf } from '../doors/caller.js';
 import { batchLimit, PlatformDoor, type PlatformAddress } from '../doors/platform-door.js';
 
 export interface MonthOptions extends PlatformAddress {
@@ -194,10 +195,4 @@ class Month {
       this.#cursor = next;
     }
   }
-}
-
-/** As whom a page asks: by the account where the device is logged in, else by the device. */
-export function callerOf(ask: AskAct): string {
-  const { person, loggedIn, device } = ask.caller;
-  return loggedIn && person.userId !== undefined ? `user_id:${person.userId}` : `anonymous_id:${device}`;
 }
