@@ -238,6 +238,7 @@ class LmdbEventLog implements EventLog {
         start: chunkKey(id, partition, Number.MAX_VALUE),
         end: chunkKey(id, partition, 0),
         reverse: true,
+        inclusiveEnd: true,
         limit: 1,
       };
       const [newest] = [...this.#chunks.getKeys(range)];
