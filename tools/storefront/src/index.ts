@@ -13,3 +13,4 @@ export {
   type TerminalOutput,
 } from './live/live-terminal.js';
 export type { DemoShopConfig } from './storefront.config.js';
+export { compareLifts, coverageTable, type Cell, type TacticRow } from './verdict/coverage.js';
