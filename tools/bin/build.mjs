@@ -1,6 +1,15 @@
 #!/usr/bin/env node
 // Compiles every src/**/*.ts of libs, services and tools to dist with SWC; only files that changed. Types are checked by `npm run typecheck`.
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  existsSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,6 +37,16 @@ export async function build() {
       const dist = join(root, group, project, 'dist');
       const wanted = new Set();
       for (const file of filesUnder(src)) {
+        // Threads start from a file that needs no compiling, so that the sources can start it too.
+        if (file.endsWith('.mjs')) {
+          const out = join(dist, relative(src, file));
+          wanted.add(out);
+          if (existsSync(out) && statSync(out).mtimeMs >= statSync(file).mtimeMs) continue;
+          mkdirSync(dirname(out), { recursive: true });
+          copyFileSync(file, out);
+          compiled++;
+          continue;
+        }
         if (!file.endsWith('.ts') || /\.(spec|contract\.spec)\.ts$/.test(file)) continue;
         const out = join(dist, relative(src, file)).replace(/\.ts$/, '.js');
         wanted.add(out).add(`${out}.map`);

@@ -1,0 +1,46 @@
+import { takeAllowed, type CandidateSource, type Seed } from '../candidate-source.js';
+
+/** What other people turned to together with the items in view, or with the person's own last items. */
+export const coVisitation: CandidateSource = {
+  name: 'covisitation',
+  candidates: (question, statistics) => {
+    const found = new Map<string, { score: number; best: number; seed: Seed }>();
+    for (const seed of question.seeds) {
+      const neighbours = statistics.neighboursOf(seed.item, question.nowMs);
+      for (const [item, together] of neighbours) {
+        const part = seed.weight * together;
+        const known = found.get(item);
+        if (known === undefined) found.set(item, { score: part, best: part, seed });
+        else {
+          known.score += part;
+          if (part > known.best) {
+            known.best = part;
+            known.seed = seed;
+          }
+        }
+      }
+    }
+    const ranked = [...found]
+      .map(
+        ([item, { score, seed }]) =>
+          [item, dampened(score, statistics.lastingOf(item, question.nowMs)), seed] as const,
+      )
+      .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+    return takeAllowed(ranked, question, statistics).map(([item, score, seed]) => ({
+      item,
+      score,
+      reason:
+        seed.origin === 'in_view'
+          ? `often together with ${seed.item}`
+          : `often together with ${seed.item}, turned to lately`,
+    }));
+  },
+};
+
+/** What everyone turns to comes together with everything; a part of that is taken out. */
+function dampened(together: number, lasting: number): number {
+  return lasting > 0 ? together / lasting ** popularityDamping : together;
+}
+
+/** 0 would count pairs alone, 1 only how exclusive they are. See bench/recommend.ts for how it was chosen. */
+const popularityDamping = 0.3;

@@ -1,0 +1,1 @@
+export { createModelServingRoom, ModelServingModule } from './model-serving.module.js';

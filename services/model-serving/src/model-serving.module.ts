@@ -1,0 +1,155 @@
+import { resolve } from 'node:path';
+import { Module } from '@nestjs/common';
+import { inferenceProto, modelsProto } from '@rapport/contracts';
+import { HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
+import { FolderModelFiles } from './adapters/folder-model-files.js';
+import { onnxRuntime } from './adapters/onnx-runtime.js';
+import { ProfilesServiceReader } from './adapters/profiles-service-reader.js';
+import { ItemStatistics } from './domain/recommendations/item-statistics.js';
+import type { PartitionCounts } from './domain/recommendations/partition-counts.js';
+import { createInfer } from './infer.pipeline.js';
+import { readModelServingConfig } from './model-serving.config.js';
+import { modelsError } from './model-serving.errors.js';
+import { createRecommend, type Recommend } from './recommend.pipeline.js';
+import { createScoring } from './score.pipeline.js';
+import { createLoadVersion } from './steps/load-version.js';
+import { ModelShelf } from './steps/model-shelf.js';
+import { InferenceGrpc } from './transport/inference.grpc.js';
+import { inferenceRoutes } from './transport/inference.http.js';
+import { ModelsGrpc } from './transport/models.grpc.js';
+import { ProfileChangesConsumer } from './transport/profile-changes.consumer.js';
+import { createUpdateRecommendations } from './update-recommendations.pipeline.js';
+
+/** Nest's injection token for the room. */
+export const MODEL_SERVING_ROOM = Symbol('MODEL_SERVING_ROOM');
+
+/** Builds the room out of what the host gives. */
+export function createModelServingRoom(host: Host): Room {
+  const { telemetry } = host;
+  const config = readModelServingConfig(host.environment);
+  const compute = telemetry.seconds('rapport_models_compute_seconds', 'Time of a model run alone', [
+    'model',
+    'version',
+  ]);
+  const observe = (model: string, version: string, seconds: number): void =>
+    compute.observe({ model, version }, seconds);
+  const shelf = new ModelShelf(
+    new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
+    createLoadVersion({
+      files: new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
+      runtime: onnxRuntime,
+      computedTraits: host.playbook.computedTraits,
+      inlineMaxMs: config.RAPPORT_MODELS_INLINE_MAX_MS,
+    }),
+    (model, version, reason) =>
+      telemetry.log.error({ model, version, reason }, 'a model version is not served'),
+  );
+  const infer = createInfer(shelf, observe);
+  const profiles = new ProfilesServiceReader(host.calls);
+  const recommendations = new Recommendations(host, profiles);
+  let started = false;
+  const isReady = (): boolean => started;
+  const recommend: Recommend = (question) => recommendations.recommend(question);
+  return {
+    name: 'model-serving',
+    grpc: [
+      {
+        contract: modelsProto.ModelsServiceDefinition,
+        implementation: new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
+      },
+      {
+        contract: inferenceProto.GRPCInferenceServiceDefinition,
+        implementation: new InferenceGrpc(shelf, infer, isReady),
+      },
+    ],
+    routes: inferenceRoutes({
+      shelf,
+      infer,
+      isReady,
+      credentials: host.credentials,
+      onBug: (thrown) => telemetry.log.error({ err: thrown }, 'inference over HTTP broke'),
+    }),
+    start: async () => {
+      await shelf.loadAll();
+      await recommendations.start();
+      started = true;
+    },
+    readiness: async () => (started ? undefined : 'loading models and recommendation counts'),
+    settle: () => recommendations.settle(),
+    stop: async () => {
+      started = false;
+      await recommendations.stop();
+      await shelf.close();
+    },
+  };
+}
+
+/** The recommender, from its start on. */
+class Recommendations {
+  #recommend: Recommend | undefined;
+  #consumer: ProfileChangesConsumer | undefined;
+
+  constructor(
+    readonly host: Host,
+    readonly profiles: ProfilesServiceReader,
+  ) {}
+
+  readonly recommend: Recommend = async (question) => {
+    if (this.#recommend === undefined)
+      throw modelsError('MODELS_NOT_READY', 'the recommender is starting; try again');
+    return await this.#recommend(question);
+  };
+
+  async start(): Promise<void> {
+    const { log, store: documents, clock, telemetry } = this.host;
+    const store = await DocumentRecommendationStore.open(documents);
+    const counted = telemetry.counter(
+      'rapport_models_interactions_total',
+      'Item interactions counted for recommendations',
+    );
+    const repeated = telemetry.counter(
+      'rapport_models_repeated_total',
+      'Profile changes that had been seen before',
+    );
+    const statistics = new ItemStatistics((): Iterable<PartitionCounts> => consumer.partitions());
+    const consumer = new ProfileChangesConsumer(
+      {
+        log,
+        store,
+        update: createUpdateRecommendations(store),
+        report: (report) => {
+          counted.inc(report.counted);
+          repeated.inc(report.repeated);
+        },
+        onUnreadable: (place, reason) =>
+          telemetry.log.error({ place, reason }, 'a profile change could not be read'),
+        onRefreshFailed: (thrown) =>
+          telemetry.log.warn({ err: thrown }, 'counts of other partitions were not refreshed'),
+      },
+      statistics,
+    );
+    await consumer.start();
+    this.#consumer = consumer;
+    this.#recommend = createRecommend({ statistics, store, profiles: this.profiles, clock });
+  }
+
+  async settle(): Promise<void> {
+    await this.#consumer?.settle();
+  }
+
+  async stop(): Promise<void> {
+    await this.#consumer?.stop();
+  }
+}
+
+@Module({
+  providers: [
+    {
+      provide: MODEL_SERVING_ROOM,
+      inject: [HOST, Rooms],
+      useFactory: (host: Host, rooms: Rooms): Room => rooms.add(createModelServingRoom(host)),
+    },
+  ],
+})
+export class ModelServingModule {}

@@ -1,0 +1,172 @@
+import { gunzipSync, inflateSync } from 'node:zlib';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
+import { hasApiToken, type Credentials } from '@rapport/service-host';
+import type { Infer } from '../infer.pipeline.js';
+import { modelsError } from '../model-serving.errors.js';
+import type { ModelShelf } from '../steps/model-shelf.js';
+import { describeModel, indexOf, isModelReady, refuseParameters, serverMetadata } from './inference.grpc.js';
+import { encodeInference, readInference, type JsonInferParameters } from './inference-body.js';
+
+/** The largest request, encoded and decoded. */
+const maxBodyBytes = 64 << 20;
+
+const statusCodes: Readonly<Record<ErrorStatus, number>> = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  exhausted: 429,
+  unavailable: 503,
+  unimplemented: 501,
+  internal: 500,
+};
+
+/** The size of the JSON part of a body whose rest is binary tensors. */
+const jsonLengthHeader = 'inference-header-content-length';
+
+export interface InferenceHttpOptions {
+  readonly shelf: ModelShelf;
+  readonly infer: Infer;
+  readonly isReady: () => boolean;
+  readonly credentials: Credentials;
+  readonly onBug: (thrown: unknown) => void;
+}
+
+interface ModelParams {
+  readonly model: string;
+  readonly version?: string;
+}
+
+/** The Open Inference Protocol v2 over HTTP, with the binary tensor and model repository extensions. */
+export function inferenceRoutes(options: InferenceHttpOptions): (http: FastifyInstance) => void {
+  const { shelf } = options;
+  return (http) => {
+    http.removeAllContentTypeParsers();
+    // Bodies are JSON followed by bytes, so no parser of Fastify's fits; some clients send no content type at all.
+    http.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
+      done(null, body),
+    );
+    http.setErrorHandler((thrown: Error & { statusCode?: number }, _request, reply) =>
+      tellError(thrown, reply, options.onBug),
+    );
+    http.addHook('onRequest', async (request) => {
+      if (isProbe(request.url) || hasApiToken(options.credentials, request.headers.authorization)) return;
+      throw new RapportError(
+        'AUTH_TOKEN_MISSING',
+        'unauthenticated',
+        'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
+      );
+    });
+
+    http.get('/v2', async () => serverMetadata);
+    http.get('/v2/health/live', async () => ({ live: true }));
+    http.get('/v2/health/ready', async (_request, reply) => tellReady(reply, options.isReady()));
+    for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
+      http.get<{ Params: ModelParams }>(prefix, async ({ params }) =>
+        describeModel(shelf, params.model, params.version),
+      );
+      http.get<{ Params: ModelParams }>(`${prefix}/ready`, async ({ params }, reply) => {
+        const ready = isModelReady(shelf, params.model, params.version);
+        return await reply.code(ready ? 200 : 503).send({ name: params.model, ready });
+      });
+      http.post<{ Params: ModelParams }>(
+        `${prefix}/infer`,
+        async (request, reply) => await answerInfer(options, request, reply),
+      );
+    }
+    http.post('/v2/repository/index', async (request) => indexOf(shelf, jsonBody(request)['ready'] === true));
+    http.post<{ Params: ModelParams }>('/v2/repository/models/:model/load', async (request, reply) => {
+      refuseParameters(Object.keys((jsonBody(request)['parameters'] ?? {}) as object));
+      await shelf.loadModel(request.params.model);
+      return await reply.code(200).send();
+    });
+    http.post<{ Params: ModelParams }>('/v2/repository/models/:model/unload', async (request, reply) => {
+      await shelf.unload(request.params.model, undefined);
+      return await reply.code(200).send();
+    });
+  };
+}
+
+const isProbe = (url: string): boolean => url.startsWith('/v2/health/');
+
+async function tellReady(reply: FastifyReply, ready: boolean): Promise<FastifyReply> {
+  return await reply.code(ready ? 200 : 503).send({ ready });
+}
+
+/** The protocol's errors are `{ "error": text }`, so they differ from those of the other doors. */
+function tellError(
+  thrown: Error & { statusCode?: number },
+  reply: FastifyReply,
+  onBug: (thrown: unknown) => void,
+): FastifyReply {
+  if (thrown instanceof RapportError) {
+    return reply.code(statusCodes[thrown.status]).send({ error: `${thrown.code}: ${thrown.message}` });
+  }
+  const status = thrown.statusCode ?? 500;
+  if (status < 500) return reply.code(status).send({ error: messageOf(thrown) });
+  onBug(thrown);
+  return reply.code(500).send({ error: 'INTERNAL: something broke here; it was logged' });
+}
+
+async function answerInfer(
+  options: InferenceHttpOptions,
+  request: FastifyRequest<{ Params: ModelParams }>,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { model, version } = request.params;
+  const { inference, ask } = readInference(model, version, decodedBody(request), jsonLength(request));
+  const result = await options.infer(inference);
+  const { body, jsonBytes } = encodeInference(model, result, ask);
+  if (jsonBytes !== undefined) {
+    reply.header('Inference-Header-Content-Length', String(jsonBytes)).type('application/octet-stream');
+  } else reply.type('application/json');
+  return await reply.send(body);
+}
+
+/** Triton's clients can compress what they send. */
+function decodedBody(request: FastifyRequest): Buffer {
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  try {
+    if (encoding === 'identity') return body;
+    if (encoding === 'gzip') return gunzipSync(body, { maxOutputLength: maxBodyBytes });
+    if (encoding === 'deflate') return inflateSync(body, { maxOutputLength: maxBodyBytes });
+  } catch (thrown) {
+    throw modelsError(
+      'MODELS_INPUT_INVALID',
+      `expected a ${encoding} body of at most ${maxBodyBytes} bytes: ${messageOf(thrown)}`,
+    );
+  }
+  throw modelsError(
+    'MODELS_INPUT_INVALID',
+    `expected content-encoding gzip, deflate or none; got ${encoding}`,
+  );
+}
+
+function jsonLength(request: FastifyRequest): number | undefined {
+  const text = request.headers[jsonLengthHeader];
+  if (text === undefined) return undefined;
+  const length = Number(text);
+  if (!Number.isSafeInteger(length) || length < 0) {
+    throw modelsError(
+      'MODELS_INPUT_INVALID',
+      `expected a number of bytes in Inference-Header-Content-Length, got ${JSON.stringify(text)}`,
+    );
+  }
+  return length;
+}
+
+function jsonBody(request: FastifyRequest): JsonInferParameters {
+  const text = decodedBody(request).toString('utf8').trim();
+  if (text === '') return {};
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as JsonInferParameters;
+  } catch {
+    // told below, like everything that is not an object
+  }
+  throw modelsError('MODELS_INPUT_INVALID', 'expected a JSON object or no body');
+}
