@@ -11,7 +11,7 @@ import type { Path } from '../source-file.js';
 import { checkOnce } from './check-names.js';
 import type { DefinitionSet, Located } from './definition-set.js';
 
-const templates = new Liquid();
+const templates = new Liquid({ strictFilters: true });
 
 /** What a channel's content is made of; a webhook takes any keys. */
 const contentKeys: Readonly<Record<'on_site' | 'email', readonly string[]>> = {

@@ -1,0 +1,45 @@
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import type { DecisionRecord } from '@rapport/contracts';
+import { answer, withPlatform, type CommandContext } from '../command-context.js';
+
+export function addExplain(program: Command, context: CommandContext): void {
+  program
+    .command('explain')
+    .description('why a decision came out as it did')
+    .argument('<decision>', 'id of a decision, as /v1/decide answers it')
+    .action(async (decision: string) => {
+      await withPlatform(context, async ({ http }) => {
+        const record = await http.get<DecisionRecord>(`/v1/decisions/${encodeURIComponent(decision)}`);
+        answer(context, record, () => explanation(record));
+      });
+    });
+}
+
+function explanation(record: DecisionRecord): string {
+  const { chosen } = record;
+  const candidates = new Table({
+    style: { head: [], border: [] },
+    head: ['tactic', 'variant', 'outcome', 'score', 'why'],
+    wordWrap: true,
+    colWidths: [null, null, null, null, 60],
+  });
+  for (const { tactic, variant, outcome, score, reason } of record.candidates) {
+    candidates.push([tactic, variant ?? '', outcome, score === undefined ? '' : score.toFixed(4), reason]);
+  }
+  return [
+    `Decision ${record.decisionId}`,
+    `  for       ${record.person} (${record.profileId})`,
+    `  where     ${record.placement}`,
+    `  when      ${record.at}`,
+    `  chosen    ${chosen === null ? 'nothing' : `${chosen.tactic}, variant ${chosen.variant}`}${record.holdout ? ' – the best candidate is withheld from this person to measure it' : ''}`,
+    `  by        ${record.rung}, with probability ${record.propensity}`,
+    ...(chosen?.items === undefined
+      ? []
+      : [`  items     ${chosen.items.map((item) => JSON.stringify(item)).join('\n            ')}`]),
+    ...Object.entries(record.versions).map(
+      ([name, version]) => `  ${name.padEnd(9)} ${JSON.stringify(version)}`,
+    ),
+    candidates.toString(),
+  ].join('\n');
+}

@@ -1,0 +1,135 @@
+import { RapportError } from '@rapport/kernel';
+import type { Platform } from '../platform/reach-platform.js';
+import type { FileScan, ImportFormat, ImportUnit } from './import-format.js';
+import { LineAccount } from './line-account.js';
+import type { ProgressDisplay } from './progress-display.js';
+import { ProgressFile } from './progress-file.js';
+import { mustBeFile } from './read-lines.js';
+import { EventSender } from './send-events.js';
+
+export interface ImportOptions {
+  readonly path: string;
+  readonly format: ImportFormat;
+  readonly source: string;
+  readonly dataDir: string;
+  readonly stopped: AbortSignal;
+  /** Opened when the file has been looked over. */
+  readonly display: (totalLines: number) => ProgressDisplay;
+  readonly platform: () => Promise<Platform>;
+  /** Tells what happens, for people. */
+  readonly say: (text: string) => void;
+}
+
+export interface ImportResult {
+  readonly scan: FileScan;
+  readonly account: LineAccount;
+  /** From the first event sent to the last one acknowledged. */
+  readonly sendMs: number;
+  /** Until everything was worked in; only where the platform can tell. */
+  readonly settleMs: number | undefined;
+}
+
+/**
+ * In: a file. Out: its events through `POST /v1/import`, every line accounted for. Order: none needed, the platform's
+ * folds do not depend on it. Failure: what was acknowledged is kept in the progress file; the next run goes on there.
+ */
+export async function runImport(options: ImportOptions): Promise<ImportResult> {
+  await mustBeFile(options.path);
+  const file = await options.format.open(options.path);
+  const { scan } = file;
+  const platform = await options.platform();
+  try {
+    const progress = new ProgressFile(options.dataDir, scan.digest, options.source);
+    await checkLandmark(platform, progress, options.say);
+    const startedMs = performance.now();
+    const account = await send(file.units(), scan, platform, progress, options);
+    const sendMs = performance.now() - startedMs;
+    progress.remove();
+    if (!platform.embedded) return { scan, account, sendMs, settleMs: undefined };
+    options.say('Everything is acknowledged; working it into the profiles …');
+    const settleFromMs = performance.now();
+    await platform.settle();
+    return { scan, account, sendMs, settleMs: performance.now() - settleFromMs };
+  } finally {
+    await platform.close();
+  }
+}
+
+async function send(
+  units: AsyncIterable<ImportUnit>,
+  scan: FileScan,
+  platform: Platform,
+  progress: ProgressFile,
+  options: ImportOptions,
+): Promise<LineAccount> {
+  const account = new LineAccount();
+  const display = options.display(scan.lines);
+  let skipped = 0;
+  const show = (): void =>
+    display.update(account.linesUsed() + account.linesRefused(), skipped, account.events());
+  const sender = new EventSender(
+    platform.http,
+    options.source,
+    (sent, verdicts) => {
+      const accepted = sent.filter((unit, index) => {
+        const verdict = verdicts[index];
+        if (verdict?.accepted === true) account.use(unit);
+        else account.refuse(`the platform: ${verdict?.code ?? 'no verdict'}`, unit.lines, unit.firstLine);
+        return verdict?.accepted === true;
+      });
+      progress.acknowledge(accepted);
+      show();
+    },
+    options.stopped,
+  );
+  try {
+    for await (const unit of units) {
+      if (options.stopped.aborted)
+        throw new RapportError(
+          'CLI_INTERRUPTED',
+          'conflict',
+          'stopped; the same command goes on where this one ended',
+        );
+      if (unit.kind === 'refused') account.refuse(unit.reason, unit.lines, unit.firstLine);
+      else if (progress.has(unit)) {
+        account.use(unit);
+        account.earlierEvents++;
+        skipped += unit.lines;
+      } else await sender.add(unit);
+    }
+    await sender.finish();
+    show();
+  } finally {
+    display.stop();
+    progress.close();
+  }
+  return account;
+}
+
+/** An earlier run may have talked to another platform, or this one was emptied since: then nothing may be skipped. */
+async function checkLandmark(
+  platform: Platform,
+  progress: ProgressFile,
+  say: (text: string) => void,
+): Promise<void> {
+  const { landmark } = progress;
+  if (landmark === undefined) {
+    progress.forget();
+    return;
+  }
+  const { person, messageId, timestamp } = landmark;
+  const to = new Date(Date.parse(timestamp) + 1).toISOString();
+  const answer = await platform.http.call(
+    'GET',
+    `/v1/people/${encodeURIComponent(person)}/timeline?from=${timestamp}&to=${to}&limit=500`,
+  );
+  const events = (answer.body as { events?: readonly { messageId: string }[] } | undefined)?.events ?? [];
+  if (answer.status === 200 && events.some((event) => event.messageId === messageId)) {
+    say('Going on where an earlier import of this file ended.');
+    return;
+  }
+  say(
+    'This platform does not have what an earlier import of this file brought; starting from the beginning.',
+  );
+  progress.forget();
+}
