@@ -1,5 +1,5 @@
 import { RapportError } from '@rapport/kernel';
-import type { Document, IndexKey } from './document-store.js';
+import type { Document, IndexKey, ScanOptions } from './document-store.js';
 
 /** Longest `id` and longest single index key, in UTF-8 bytes; LMDB ends at 1978 with both together. */
 export const maxIdBytes = 500;
@@ -72,4 +72,23 @@ export const indexMissing = (collection: string, index: string, known: readonly 
     'DOCUMENT_INDEX_MISSING',
     'invalid',
     `collection ${collection} has no index ${index}; it has _id${known.map((name) => `, ${name}`).join('')}`,
+  );
+
+/** Throws DOCUMENT_SCAN_INVALID where a bound names no field, or more fields than the index has. */
+export function checkBounds(index: string, fields: number, { from, to, prefix, after }: ScanOptions): void {
+  for (const bound of [from, to, prefix]) {
+    const given = typeof bound === 'object' ? bound.length : 1;
+    if (bound !== undefined && (given < 1 || given > fields))
+      throw scanInvalid(index, `a bound of 1 to ${fields} fields`, given);
+  }
+  const given = typeof after?.key === 'object' ? after.key.length : 1;
+  if (after !== undefined && given !== fields)
+    throw scanInvalid(index, `the whole key of ${fields} fields in after`, given);
+}
+
+const scanInvalid = (index: string, expected: string, given: number): RapportError =>
+  new RapportError(
+    'DOCUMENT_SCAN_INVALID',
+    'invalid',
+    `a scan of index ${index} takes ${expected}; ${given} came`,
   );

@@ -45,8 +45,7 @@ class LmdbDocumentStore implements DocumentStore {
   }
 
   async collection<T extends Document>(declaration: CollectionDeclaration<T>): Promise<Collection<T>> {
-    if (this.#closing !== undefined)
-      throw new RapportError('DOCUMENT_STORE_CLOSED', 'unavailable', 'the document store was closed');
+    this.#groups.refuseWhenClosed();
     const { name } = declaration;
     if (this.#opened.has(name)) {
       throw new RapportError(
@@ -74,7 +73,7 @@ class LmdbDocumentStore implements DocumentStore {
   }
 
   async #close(): Promise<void> {
-    await this.#groups.drain();
+    await this.#groups.close();
     await this.#root.close();
     this.#lock.release();
   }

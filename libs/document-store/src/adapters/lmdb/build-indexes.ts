@@ -10,6 +10,8 @@ export interface StoredDeclaration {
     readonly fields: readonly string[];
     readonly unique: boolean;
   }[];
+  /** Building was begun and not finished: whatever is declared next is built anew. */
+  readonly unfinished?: true;
 }
 
 export interface IndexBuild {
@@ -25,7 +27,7 @@ const documentsPerStep = 500;
 
 /**
  * Brings the stored indexes to the declaration: where it changed since the last time, all indexes of the collection
- * are emptied and built anew. A crash in between starts over at the next opening, since the declaration is noted last.
+ * are emptied and built anew. A crash or a refusal in between starts over at the next opening.
  */
 export async function buildIndexes(build: IndexBuild): Promise<void> {
   const wanted: StoredDeclaration = {
@@ -33,48 +35,71 @@ export async function buildIndexes(build: IndexBuild): Promise<void> {
   };
   const there = build.declared.get(build.collection);
   if (JSON.stringify(there) === JSON.stringify(wanted)) return;
-  if (there !== undefined) await rebuild(build, there);
+  if (there !== undefined) {
+    await build.declared.put(build.collection, {
+      indexes: [...there.indexes, ...wanted.indexes],
+      unfinished: true,
+    });
+    await rebuild(build, there);
+  }
   await build.declared.put(build.collection, wanted);
 }
 
 async function rebuild(build: IndexBuild, there: StoredDeclaration): Promise<void> {
-  for (const index of there.indexes) {
-    if (build.indexes.some(({ name }) => name === index.name)) continue;
-    await build.root
-      .openDB<Buffer, Buffer>({
-        name: `idx:${build.collection}:${index.name}`,
-        encoding: 'binary',
-        keyEncoding: 'binary',
-      })
-      .drop();
-  }
-  for (const index of build.indexes) await index.entries.clearAsync();
+  const { root, documents, indexes } = build;
+  await dropUndeclared(build, there);
+  for (const index of indexes) await index.entries.clearAsync();
   let from: Buffer = Buffer.from([0]);
   for (;;) {
-    const step = [...build.documents.getRange({ start: from, limit: documentsPerStep })].map(
-      ({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }),
-    );
+    const step = [...documents.getRange({ start: from, limit: documentsPerStep })].map(({ key, value }) => ({
+      key: Buffer.from(key),
+      value: Buffer.from(value),
+    }));
     const last = step.at(-1);
     if (last === undefined) return;
+    // Whatever can be refused is refused before the transaction is gathered.
     const taken = new Map<string, string>();
-    await build.root.batch(() => {
-      for (const { key, value } of step) reindex(build, key, value, taken);
+    const indexed = step.map(({ key, value }) => reindexed(build, key, value, taken));
+    await root.batch(() => {
+      for (const { key, keys, bytes } of indexed) {
+        void documents.put(key, bytes);
+        indexes.forEach((index, at) => {
+          const indexKey = keys[at];
+          if (indexKey !== undefined)
+            void index.entries.put(entryKey(index, indexKey, key.toString('utf8')), key);
+        });
+      }
     });
     from = Buffer.concat([last.key, Buffer.from([0])]);
   }
 }
 
-function reindex(build: IndexBuild, key: Buffer, value: Buffer, taken: Map<string, string>): void {
+function reindexed(
+  build: IndexBuild,
+  key: Buffer,
+  value: Buffer,
+  taken: Map<string, string>,
+): { key: Buffer; keys: readonly (Buffer | undefined)[]; bytes: Buffer } {
   const id = key.toString('utf8');
   const { version, doc } = decodeDocument(build.collection, id, value);
   const keys = keysOf(build.collection, doc, build.indexes);
   build.indexes.forEach((index, at) => {
     const indexKey = keys[at];
-    if (indexKey === undefined) return;
-    if (index.unique) refuseSecond(build, index, indexKey, id, taken);
-    void index.entries.put(entryKey(index, indexKey, id), key);
+    if (index.unique && indexKey !== undefined) refuseSecond(build, index, indexKey, id, taken);
   });
-  void build.documents.put(key, seal(encodeDocument(packDocument(doc), keys), version));
+  return { key, keys, bytes: seal(encodeDocument(packDocument(doc), keys), version) };
+}
+
+async function dropUndeclared(build: IndexBuild, there: StoredDeclaration): Promise<void> {
+  for (const name of new Set(there.indexes.map((index) => index.name))) {
+    if (build.indexes.some((index) => index.name === name)) continue;
+    const entries = build.root.openDB<Buffer, Buffer>({
+      name: `idx:${build.collection}:${name}`,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+    });
+    await entries.drop();
+  }
 }
 
 function refuseSecond(

@@ -3,12 +3,20 @@ import type {
   Collection,
   CollectionDeclaration,
   Document,
+  IndexKey,
   ScanOptions,
   Stored,
   Write,
   WriteResult,
 } from '../../document-store.js';
-import { checkId, checkIndexKey, checkSize, indexKeyOf, indexMissing } from '../../index-keys.js';
+import {
+  checkBounds,
+  checkId,
+  checkIndexKey,
+  checkSize,
+  indexKeyOf,
+  indexMissing,
+} from '../../index-keys.js';
 import { decodeDocument, encodeDocument, packDocument, type EncodedDocument } from './stored-value.js';
 import { afterPrefix, encodeTuple } from './tuple-key.js';
 import type { WriteGroups } from './write-groups.js';
@@ -70,6 +78,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   }
 
   async write(writes: readonly Write<T>[]): Promise<readonly WriteResult[]> {
+    this.groups.refuseWhenClosed();
     if (writes.length === 0) return [];
     return this.groups.write(
       this,
@@ -78,15 +87,17 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   }
 
   scan(index: string, options: ScanOptions = {}): Promise<readonly Stored<T>[]> {
-    return new Promise((resolve) =>
-      resolve(index === '_id' ? this.#scanIds(options) : this.#scanIndex(index, options)),
-    );
+    return new Promise((resolve) => {
+      this.groups.refuseWhenClosed();
+      resolve(index === '_id' ? this.#scanIds(options) : this.#scanIndex(index, options));
+    });
   }
 
   count(): Promise<number> {
-    return new Promise((resolve) =>
-      resolve((this.documents.getStats() as { entryCount: number }).entryCount),
-    );
+    return new Promise((resolve) => {
+      this.groups.refuseWhenClosed();
+      resolve((this.documents.getStats() as { entryCount: number }).entryCount);
+    });
   }
 
   #plan(write: Write<T>): PlannedWrite {
@@ -102,6 +113,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   }
 
   #read(id: string): Stored<T> | undefined {
+    this.groups.refuseWhenClosed();
     const bytes = this.documents.getBinaryFast(Buffer.from(id, 'utf8'));
     if (bytes === undefined) return undefined;
     const { version, doc } = decodeDocument<T>(this.name, id, bytes.subarray(0, bytes.length));
@@ -109,25 +121,14 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   }
 
   #scanIds(options: ScanOptions): Stored<T>[] {
-    const bytesOf = (key: ScanOptions['from']): Buffer | undefined => {
-      const value = typeof key === 'object' ? key[0] : key;
-      return value === undefined ? undefined : Buffer.from(String(value), 'utf8');
-    };
-    const only = bytesOf(options.prefix);
+    checkBounds('_id', 1, options);
+    const past = options.after === undefined ? undefined : Buffer.from(options.after.id, 'utf8');
+    const only = idBound(options.prefix);
     const range =
       only === undefined
-        ? {
-            low: bytesOf(options.from),
-            high: bytesOf(options.to),
-            past: options.after === undefined ? undefined : Buffer.from(options.after.id, 'utf8'),
-          }
-        : {
-            low: only,
-            high: Buffer.concat([only, Buffer.from([0])]),
-            past: options.after === undefined ? undefined : Buffer.from(options.after.id, 'utf8'),
-          };
-    const ids = keysWithin(this.documents, range, options).map(({ key }) => key.toString('utf8'));
-    return this.#readAll(ids);
+        ? { low: idBound(options.from), high: idBound(options.to), past }
+        : { low: only, high: Buffer.concat([only, Buffer.from([0])]), past };
+    return this.#readAll(keysWithin(this.documents, range, options).map(({ key }) => key.toString('utf8')));
   }
 
   #scanIndex(name: string, options: ScanOptions): Stored<T>[] {
@@ -139,6 +140,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
         this.indexes.map((known) => known.name),
       );
     }
+    checkBounds(name, index.fields.length, options);
     const prefix = options.prefix === undefined ? undefined : encodeTuple(options.prefix);
     const low = prefix ?? (options.from === undefined ? undefined : encodeTuple(options.from));
     const high =
@@ -173,6 +175,13 @@ interface KeyRange {
   readonly high: Buffer | undefined;
   /** Where the page before ended. */
   readonly past: Buffer | undefined;
+}
+
+/** Ids are strings, and every number sorts before them. */
+function idBound(key: IndexKey | undefined): Buffer | undefined {
+  if (key === undefined) return undefined;
+  const id = typeof key === 'object' ? key[0] : key;
+  return typeof id === 'string' ? Buffer.from(id, 'utf8') : lowest;
 }
 
 /** Below and above every key that is stored. */

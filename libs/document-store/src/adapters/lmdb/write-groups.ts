@@ -39,6 +39,7 @@ export class WriteGroups {
   #waiting: Call[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
+  #closed = false;
 
   constructor(root: RootDatabase) {
     this.#root = root;
@@ -62,8 +63,16 @@ export class WriteGroups {
     });
   }
 
-  async drain(): Promise<void> {
+  /** Refuses what comes from now on, resolves when what came is durable. */
+  async close(): Promise<void> {
+    this.#closed = true;
     await this.#running;
+  }
+
+  /** Throws once the store is closing. */
+  refuseWhenClosed(): void {
+    if (this.#closed)
+      throw new RapportError('DOCUMENT_STORE_CLOSED', 'unavailable', 'the document store was closed');
   }
 
   async #loop(): Promise<void> {
@@ -133,7 +142,7 @@ class Group {
 
   #touch(target: Target, id: string): Touched {
     let documents = this.#touched.get(target);
-    if (documents === undefined) this.#touched.set(target, (documents = new Map()));
+    if (documents === undefined) this.#touched.set(target, (documents = new Map<string, Touched>()));
     let document = documents.get(id);
     if (document === undefined) {
       const bytes = target.documents.getBinaryFast(Buffer.from(id, 'utf8'));
@@ -177,7 +186,7 @@ class Group {
 
   #ownersOf(index: LmdbIndex): Map<string, string | null> {
     let owners = this.#owners.get(index);
-    if (owners === undefined) this.#owners.set(index, (owners = new Map()));
+    if (owners === undefined) this.#owners.set(index, (owners = new Map<string, string | null>()));
     return owners;
   }
 }

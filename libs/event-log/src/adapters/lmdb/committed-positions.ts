@@ -54,7 +54,7 @@ export class CommittedPositions {
 
   #of(group: string): Map<PartitionLog, number> {
     let known = this.#known.get(group);
-    if (known === undefined) this.#known.set(group, (known = new Map()));
+    if (known === undefined) this.#known.set(group, (known = new Map<PartitionLog, number>()));
     return known;
   }
 }
