@@ -31,7 +31,10 @@ export const boundaries = {
           { sourceTag: 'scope:kernel', onlyDependOnLibsWithTags: ['scope:kernel'] },
           { sourceTag: 'scope:contracts', onlyDependOnLibsWithTags: ['scope:kernel'] },
           { sourceTag: 'scope:playbook', onlyDependOnLibsWithTags: ['scope:kernel'] },
-          { sourceTag: 'scope:event-log', onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'] },
+          {
+            sourceTag: 'scope:event-log',
+            onlyDependOnLibsWithTags: ['scope:kernel', 'scope:folder-lock', 'scope:testing'],
+          },
           {
             sourceTag: 'scope:document-store',
             onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'],
