@@ -104,6 +104,11 @@ export interface EventLog {
   bounds(topic: string): Promise<readonly { readonly first: number; readonly end: number }[]>;
   /** Records that a group has not committed yet in these topics, also when no consumer of it runs. */
   groupLag(group: string, topics: readonly string[]): Promise<number>;
+  /**
+   * The next offset that a group has to handle, per partition of a topic: says whether what was in the topic at some
+   * moment has been handled. Where an adapter cannot tell, a lag of 0 is waited for.
+   */
+  committed?(group: string, topic: string): Promise<readonly number[]>;
   /** The partition that a key of this topic falls into. */
   partitionOf(topic: string, key: string): number;
   /** Drops what retention lets go and compacts; the adapter also does it by itself now and then. */

@@ -172,6 +172,13 @@ class LmdbEventLog implements EventLog {
     });
   }
 
+  committed(group: string, topic: string): Promise<readonly number[]> {
+    return new Promise((resolve) => {
+      const { partitions } = this.#topic(topic);
+      resolve(partitions.map((log) => Math.max(this.#positions.get(group, log), log.first)));
+    });
+  }
+
   partitionOf(topic: string, key: string): number {
     return partitionOfKey(key, this.#topic(topic).partitions.length);
   }
