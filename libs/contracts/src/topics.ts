@@ -59,6 +59,8 @@ export interface IdentifiedEvent extends AcceptedEvent {
   readonly acceptedAt: { readonly partition: number; readonly offset: number };
   /** Already folded into its origin by the worker of another profile (a merge came between): only the view is renewed. */
   readonly folded?: true;
+  /** Not an event at all, and `folded` too: tells the owner that an origin was written by another worker. */
+  readonly renewal?: true;
 }
 
 /**
