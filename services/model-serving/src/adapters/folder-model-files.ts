@@ -150,7 +150,10 @@ function checkManifest(manifest: Manifest, name: string, version: string, sha256
 }
 
 const isMissing = (thrown: unknown): boolean =>
-  thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR');
+  typeof thrown === 'object' &&
+  thrown !== null &&
+  'code' in thrown &&
+  (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR');
 
 async function foldersIn(path: string): Promise<string[]> {
   try {

@@ -31,9 +31,9 @@ export function elementsFromRaw(
       `input ${input}: expected ${count * size} bytes (${count} elements of ${size}), got ${bytes.byteLength}`,
     );
   }
-  // A view needs an aligned start; what arrives inside a bigger message often has none, so that is copied.
-  const aligned =
-    bytes.byteOffset % size === 0 && bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
+  // A view needs an aligned start; what arrives inside a bigger message often has none, so that is copied (by the
+  // constructor: a Buffer's own slice would be a view again).
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const elements = viewOf(datatype, aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
   if (datatype === 'BOOL') {
     const at = (elements as Uint8Array).findIndex((value) => value > 1);
