@@ -1,0 +1,66 @@
+import type { Identifier } from '@rapport/kernel';
+import type { Edge } from './evidence.js';
+import { isElder, type HistoryEntry, type IdentifierDocument } from './identifier-document.js';
+import { alone, PersonDraft } from './person.js';
+
+interface StoredDocument {
+  readonly id: string;
+  readonly version: number;
+  readonly doc: IdentifierDocument;
+}
+
+/** One person as a round of learning is about to change it: a root as it was read, or an identifier that has no document. */
+export class Candidate {
+  readonly draft: PersonDraft;
+  /** New evidence inside this person; carried along if it joins another, because then its own document is not rewritten. */
+  readonly ownEdges: Edge[] = [];
+  /** Who joins this person, each by an edge of its own to it. */
+  readonly joins: Candidate[] = [];
+  readonly joinEdges: Edge[] = [];
+  readonly history: HistoryEntry[] = [];
+  joinedTo: Candidate | undefined;
+  dirty = false;
+  refusing = false;
+  /** After the round has written: the root that it ended under, or null where it has to be weighed again. */
+  outcome: Identifier | null;
+
+  constructor(
+    readonly id: Identifier,
+    readonly stored: StoredDocument | undefined,
+  ) {
+    this.draft = new PersonDraft(stored?.doc.person ?? alone(id));
+    this.outcome = id;
+  }
+
+  get target(): Candidate {
+    return this.joinedTo ?? this;
+  }
+
+  /** Its identifiers and those of everyone who joins it. */
+  *allMembers(): Iterable<Identifier> {
+    yield* this.draft.members;
+    for (const join of this.joins) yield* join.draft.members;
+  }
+
+  /** Takes another in; answers false where that has to wait for the next round. */
+  join(younger: Candidate, edge: Edge): boolean {
+    if (younger.joins.length > 0 || younger.refusing) return false;
+    younger.joinedTo = this;
+    this.joins.push(younger);
+    this.joinEdges.push(edge, ...younger.ownEdges);
+    return true;
+  }
+
+  /** Whether this one stays when the two become one: the elder root; a new identifier is younger than any root. */
+  isElderThan(other: Candidate, placeOf: (id: Identifier) => number): boolean {
+    if (this.stored && other.stored) {
+      return isElder(
+        { id: this.id, created: this.stored.doc.created },
+        { id: other.id, created: other.stored.doc.created },
+      );
+    }
+    if (this.stored || other.stored) return this.stored !== undefined;
+    const [mine, theirs] = [placeOf(this.id), placeOf(other.id)];
+    return mine !== theirs ? mine < theirs : this.id < other.id;
+  }
+}

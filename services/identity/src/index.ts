@@ -1,0 +1,1 @@
+export { createIdentityRoom, IdentityModule } from './identity.module.js';

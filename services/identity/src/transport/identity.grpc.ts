@@ -1,0 +1,96 @@
+import type { identityProto } from '@rapport/contracts';
+import { parseIdentifier, profileIdOf } from '@rapport/kernel';
+import type { ChangePeople } from '../change-people.pipeline.js';
+import type { Edge } from '../domain/evidence.js';
+import type { HistoryEntry } from '../domain/identifier-document.js';
+import type { ReadPeople } from '../read-people.pipeline.js';
+
+const defaultRefusals = 100;
+const maxRefusals = 1_000;
+const isoOf = (instantMs: number): string => new Date(instantMs).toISOString();
+
+/** `rapport.identity.v1.IdentityService`. */
+export class IdentityGrpc implements identityProto.IdentityService {
+  /** Asked at each call: the room opens its collections when it starts. */
+  constructor(readonly people: () => { readonly read: ReadPeople; readonly change: ChangePeople }) {}
+
+  async resolve({ person }: identityProto.ResolveRequest): Promise<identityProto.ResolveResponse> {
+    const { profileId, identifiers } = await this.people().read.resolve(parseIdentifier(person));
+    return { profileId, identifiers: [...identifiers] };
+  }
+
+  async getPerson({ person }: identityProto.GetPersonRequest): Promise<identityProto.GetPersonResponse> {
+    const graph = await this.people().read.graphOf(parseIdentifier(person));
+    return {
+      profileId: graph.profileId,
+      identifiers: [...graph.identifiers],
+      edges: graph.edges.map(tellEdge),
+      history: graph.history.map((entry) => tellEntry(entry, entry.profileId)),
+    };
+  }
+
+  async link({ from, to, reason }: identityProto.LinkRequest): Promise<identityProto.LinkResponse> {
+    const { root } = await this.people().change.link(
+      parseIdentifier(from),
+      parseIdentifier(to),
+      reason || 'api',
+    );
+    return { profileId: profileIdOf(root) };
+  }
+
+  async unlink({ from, to, reason }: identityProto.UnlinkRequest): Promise<identityProto.UnlinkResponse> {
+    const roots = await this.people().change.unlink(
+      parseIdentifier(from),
+      parseIdentifier(to),
+      reason || 'api',
+    );
+    return { fromProfileId: profileIdOf(roots.from), toProfileId: profileIdOf(roots.to) };
+  }
+
+  async split({ person, reason }: identityProto.SplitRequest): Promise<identityProto.SplitResponse> {
+    const { root } = await this.people().change.split(parseIdentifier(person), reason || 'api');
+    return { profileId: profileIdOf(root) };
+  }
+
+  async forget({ person }: identityProto.ForgetRequest): Promise<identityProto.ForgetResponse> {
+    return { identifiers: [...(await this.people().change.forget(parseIdentifier(person)))] };
+  }
+
+  async listRefusals({
+    limit,
+  }: identityProto.ListRefusalsRequest): Promise<identityProto.ListRefusalsResponse> {
+    const refusals = await this.people().read.refusals(Math.min(limit || defaultRefusals, maxRefusals));
+    return {
+      refusals: refusals.map(({ at, from, to, reason, profileId }) => ({
+        kind: 'refuse',
+        at: isoOf(at),
+        from,
+        to,
+        reason,
+        profileId,
+      })),
+    };
+  }
+}
+
+const tellEdge = ({ a, b, kind, source, first, last, days }: Edge): identityProto.Edge => ({
+  from: a,
+  to: b,
+  kind,
+  source,
+  firstSeen: isoOf(first),
+  lastSeen: isoOf(last),
+  count: BigInt(days),
+});
+
+const tellEntry = (
+  { kind, at, from, to, reason }: HistoryEntry,
+  profileId: string,
+): identityProto.HistoryEntry => ({
+  kind,
+  at: isoOf(at),
+  from,
+  to,
+  reason,
+  profileId,
+});
