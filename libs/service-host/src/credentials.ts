@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RapportError } from '@rapport/kernel';
@@ -40,14 +40,23 @@ export function loadCredentials(
       writeFileSync(path, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
     }
   }
+  const sources = configuredKeys
+    ? parseWriteKeys(configuredKeys)
+    : new Map(Object.entries(kept?.writeKeys ?? {}).map(([s, k]) => [k, s]));
+  const apiToken = configuredToken ? configuredToken : (kept?.apiToken ?? '');
   return {
-    sources: configuredKeys
-      ? parseWriteKeys(configuredKeys)
-      : new Map(Object.entries(kept?.writeKeys ?? {}).map(([s, k]) => [k, s])),
-    apiToken: configuredToken ? configuredToken : (kept?.apiToken ?? ''),
+    sources: new Map([...sources, [ownWriteKey(apiToken), 'rapport']]),
+    apiToken,
     generated: !configuredKeys && !configuredToken,
   };
 }
+
+/**
+ * The write key with which the platform speaks through its own front door (somebody unsubscribed, say), as the source
+ * `rapport`. It follows from the API token, so every process of a deployment knows it.
+ */
+export const ownWriteKey = (apiToken: string): string =>
+  createHmac('sha256', apiToken).update('write key of the source rapport').digest('base64url');
 
 function parseWriteKeys(text: string): Map<string, string> {
   const sources = new Map<string, string>();

@@ -1,6 +1,6 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
-export { hasApiToken, loadCredentials, type Credentials } from './credentials.js';
+export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
 export {
   GrpcServer,
   protoDir,
