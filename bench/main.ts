@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { frontDoor } from './front-door.bench.js';
 import { machineFacts } from './machine.js';
+import { storage } from './storage.bench.js';
 import { printFacts, printReport } from './print-report.js';
 import type { Benchmark, BenchmarkReport } from './report.js';
 
 /** Every benchmark; one file and one line here each. */
-const benchmarks: readonly Benchmark[] = [frontDoor];
+const benchmarks: readonly Benchmark[] = [frontDoor, storage];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,6 +1,6 @@
 import type { RootDatabase, Database } from 'lmdb';
 import { RapportError } from '@rapport/kernel';
-import type { NewRecord, Position } from '../../event-log.js';
+import type { LogRecord, NewRecord, Position } from '../../event-log.js';
 import { partitionOfKey } from '../../partitioner.js';
 import { ChunkBuilder, chunkBytes } from './chunk.js';
 import { chunkKey, type PartitionLog, type WarmChunk } from './partition-log.js';
@@ -118,12 +118,7 @@ export class GroupCommit {
           const bytes = builder.seal(first);
           const last = first + builder.count - 1;
           void this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes);
-          warm.push({
-            first,
-            last,
-            bytes: bytes.length,
-            records: builder.toRecords(log.topic, log.partition, first),
-          });
+          warm.push({ first, last, bytes: bytes.buffer.byteLength, records: once(builder, log, first) });
           first = last + 1;
         }
         advances.push(() => log.advance(log.end + count, warm));
@@ -157,4 +152,9 @@ function positionsOf(call: Call, firsts: ReadonlyMap<PartitionLog, number>): Pos
     positions[i] = { partition, offset: first + (call.ordinals[i] ?? 0) };
   }
   return positions;
+}
+
+function once(builder: ChunkBuilder, log: PartitionLog, first: number): () => readonly LogRecord[] {
+  let records: readonly LogRecord[] | undefined;
+  return () => (records ??= builder.toRecords(log.topic, log.partition, first));
 }

@@ -17,7 +17,8 @@ interface WarmChunk {
   readonly first: number;
   readonly last: number;
   readonly bytes: number;
-  readonly records: readonly LogRecord[];
+  /** Made when the first reader asks. */
+  readonly records: () => readonly LogRecord[];
 }
 
 /** Newest chunks kept decoded per partition, so that consumers at the end of the log read no disk page. */
@@ -95,7 +96,7 @@ export class PartitionLog {
     for (let at = this.#warm.length - 1; at >= 0; at--) {
       const chunk = this.#warm[at];
       if (chunk !== undefined && chunk.first <= offset)
-        return offset === chunk.first ? chunk.records : chunk.records.slice(offset - chunk.first);
+        return offset === chunk.first ? chunk.records() : chunk.records().slice(offset - chunk.first);
     }
     return undefined;
   }

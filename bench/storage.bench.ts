@@ -1,0 +1,214 @@
+import { join } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { openDocumentStore } from '@rapport/document-store';
+import { openEventLog } from '@rapport/event-log';
+import type { Benchmark, BenchmarkOptions, Figure } from './report.js';
+
+const turns = 3;
+const value = Buffer.from(
+  JSON.stringify({ type: 'track', event: 'Product Viewed', padding: 'x'.repeat(440) }),
+);
+const headers = {
+  'content-type': 'application/json',
+  ce_specversion: '1.0',
+  ce_source: 'rapport',
+  ce_type: 'event',
+  ce_id: 'a-b-c',
+};
+
+/** What one record takes up: value, headers and key. */
+const sameBytes = Buffer.concat([value, Buffer.from(JSON.stringify(headers)), Buffer.from('user-1234')]);
+
+/** One side of a comparison: does `count` things durably and resolves when the last is on disk. */
+type Work = (count: number) => Promise<void>;
+
+/** What the embedded engine costs beside LMDB itself, both durable, taking turns. */
+export const storage: Benchmark = {
+  name: 'storage',
+  title: 'Embedded event log and document store beside raw LMDB',
+  run: async (options) => ({
+    name: 'storage',
+    title: storage.title,
+    setup: `one process; 500-byte records with five headers; 1 KB documents with two indexes; each acknowledged after the flush; raw LMDB (overlappingSync off, as ours) puts as many bytes one by one, and keeps up the one index that changes; ${turns} turns each`,
+    figures: [...(await eventLogFigures(options)), ...(await documentFigures(options))],
+  }),
+};
+
+async function eventLogFigures(options: BenchmarkOptions): Promise<Figure[]> {
+  const log = await openEventLog({ kind: 'lmdb', path: join(options.workDir, 'log') });
+  const raw = rawDatabase(join(options.workDir, 'raw-log'));
+  await log.ensureTopics([{ name: 'events', partitions: 4, retentionMs: -1 }]);
+  let n = 0;
+  const append = (inFlight: number, perCall: number): Work =>
+    concurrently(inFlight, perCall, async () => {
+      await log.append(
+        'events',
+        Array.from({ length: perCall }, () => ({ key: `user-${n++ % 5000}`, value, headers })),
+      );
+    });
+  const put = (inFlight: number, perCall: number): Work =>
+    concurrently(inFlight, perCall, async () => {
+      await Promise.all(Array.from({ length: perCall }, () => raw.database.put(orderedKey(n++), sameBytes)));
+    });
+  const figures: Figure[] = [];
+  for (const [inFlight, perCall] of [
+    [1, 1],
+    [64, 1],
+    [512, 1],
+    [8, 100],
+  ] as const) {
+    const name = `appends, ${inFlight} at a time${perCall > 1 ? ` of ${perCall}` : ''}`;
+    figures.push(...(await compare(options, name, append(inFlight, perCall), put(inFlight, perCall))));
+  }
+  figures.push(...(await readFigures(options, log, raw.database)));
+  await log.close();
+  await raw.root.close();
+  return figures;
+}
+
+async function readFigures(
+  options: BenchmarkOptions,
+  log: Awaited<ReturnType<typeof openEventLog>>,
+  raw: Database<Buffer, Buffer>,
+): Promise<Figure[]> {
+  options.say('reading from the beginning');
+  const end = (await log.bounds('events')).reduce((sum, bounds) => sum + bounds.end, 0);
+  const rate = async (group: string): Promise<number> => {
+    const started = performance.now();
+    const consumer = await log.consume({ group, topics: ['events'], onBatch: () => Promise.resolve() });
+    await consumer.caughtUp();
+    const seconds = (performance.now() - started) / 1000;
+    await consumer.stop();
+    return end / seconds;
+  };
+  const ours = [await rate('a'), await rate('b'), await rate('c')].sort((a, b) => a - b)[1] ?? NaN;
+  const started = performance.now();
+  let bytes = 0;
+  let count = 0;
+  for (const entry of raw.getRange()) {
+    bytes += entry.value.length;
+    count++;
+  }
+  const theirs = count / ((performance.now() - started) / 1000);
+  if (bytes === 0) throw new Error('nothing was read');
+  return [
+    { name: 'records consumed', value: ours, unit: 'records/s' },
+    { name: 'raw LMDB entries iterated', value: theirs, unit: 'entries/s' },
+  ];
+}
+
+async function documentFigures(options: BenchmarkOptions): Promise<Figure[]> {
+  const store = await openDocumentStore({ kind: 'lmdb', path: join(options.workDir, 'store') });
+  const raw = rawDatabase(join(options.workDir, 'raw-store'));
+  const rawDue = raw.root.openDB<Buffer, Buffer>({ name: 'due', encoding: 'binary', keyEncoding: 'binary' });
+  const people = await store.collection<{ email: string; due: number; padding: string }>({
+    name: 'people',
+    indexes: [
+      { name: 'byDue', fields: ['due'] },
+      { name: 'byEmail', fields: ['email'], unique: true },
+    ],
+  });
+  let n = 0;
+  const ids = (count: number): string[] => Array.from({ length: count }, () => `profile-${n++ % 20_000}`);
+  const padding = 'x'.repeat(900);
+  const update = (inFlight: number, perCall: number): Work =>
+    concurrently(inFlight, perCall, async () => {
+      const some = ids(perCall);
+      const current = await people.getMany(some);
+      await people.write(
+        some.map((id, at) => {
+          const version = current[at]?.version ?? 0;
+          return { id, doc: { email: id, due: version, padding }, expectedVersion: version };
+        }),
+      );
+    });
+  const rawUpdate = (inFlight: number, perCall: number): Work =>
+    concurrently(inFlight, perCall, async () => {
+      await Promise.all(
+        ids(perCall).flatMap((id) => {
+          const key = Buffer.from(id);
+          const current = raw.database.get(key);
+          const version = current === undefined ? 0 : (JSON.parse(current.toString()) as { due: number }).due;
+          const due = (at: number): Buffer => Buffer.from(`${at}/${id}`);
+          return [
+            raw.database.put(key, Buffer.from(JSON.stringify({ email: id, due: version + 1, padding }))),
+            rawDue.remove(due(version)),
+            rawDue.put(due(version + 1), key),
+          ];
+        }),
+      );
+    });
+  const figures: Figure[] = [];
+  for (const [inFlight, perCall] of [
+    [1, 1],
+    [64, 1],
+    [4, 500],
+  ] as const) {
+    const name = `compare-and-set, ${inFlight} at a time${perCall > 1 ? ` of ${perCall}` : ''}`;
+    figures.push(...(await compare(options, name, update(inFlight, perCall), rawUpdate(inFlight, perCall))));
+  }
+  await store.close();
+  await raw.root.close();
+  return figures;
+}
+
+async function compare(options: BenchmarkOptions, name: string, ours: Work, raw: Work): Promise<Figure[]> {
+  options.say(name);
+  const perTurnMs = (options.seconds * 1000) / turns / 8;
+  const rates = { ours: [] as number[], raw: [] as number[] };
+  for (let turn = 0; turn <= turns; turn++) {
+    for (const [side, work] of [
+      ['ours', ours],
+      ['raw', raw],
+    ] as const) {
+      const rate = await rateOf(work, perTurnMs);
+      // The first turn warms both up.
+      if (turn > 0) rates[side].push(rate);
+    }
+  }
+  const mean = (of: readonly number[]): number => of.reduce((sum, rate) => sum + rate, 0) / of.length;
+  return [
+    { name, value: mean(rates.ours), unit: '/s' },
+    { name: `${name}: raw LMDB`, value: mean(rates.raw), unit: '/s' },
+    { name: `${name}: ratio`, value: mean(rates.ours) / mean(rates.raw), unit: '×' },
+  ];
+}
+
+async function rateOf(work: Work, forMs: number): Promise<number> {
+  const started = performance.now();
+  let done = 0;
+  let step = 256;
+  while (performance.now() - started < forMs) {
+    const before = performance.now();
+    await work(step);
+    done += step;
+    // Steps long enough that their beginning and end do not count.
+    if (performance.now() - before < forMs / 4) step *= 2;
+  }
+  return (done / (performance.now() - started)) * 1000;
+}
+
+function concurrently(inFlight: number, perCall: number, once: () => Promise<void>): Work {
+  return async (count) => {
+    let left = Math.ceil(count / perCall);
+    await Promise.all(
+      Array.from({ length: inFlight }, async () => {
+        while (left-- > 0) await once();
+      }),
+    );
+  };
+}
+
+function rawDatabase(path: string): { root: RootDatabase; database: Database<Buffer, Buffer> } {
+  const root = open({ path, overlappingSync: false });
+  return {
+    root,
+    database: root.openDB<Buffer, Buffer>({ name: 'raw', encoding: 'binary', keyEncoding: 'binary' }),
+  };
+}
+
+function orderedKey(n: number): Buffer {
+  const key = Buffer.allocUnsafe(8);
+  key.writeDoubleBE(n);
+  return key;
+}
