@@ -1,0 +1,103 @@
+import { isIP } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { Agent, request } from 'undici';
+import type { RequestedMessage } from '@rapport/contracts';
+import { messageOf } from '@rapport/kernel';
+import { playbookUnusable } from '../../orchestrator.errors.js';
+import type { SendResult } from '../../ports/channel.js';
+import type { ChannelKind } from './channel-kind.js';
+import { guardedLookup, isInward } from './guarded-lookup.js';
+
+/** Standard Webhooks asks senders to stay below this. */
+const maxBodyBytes = 20_000;
+
+function signerOf(name: string, secret: string | undefined): Webhook | undefined {
+  if (secret === undefined) return undefined;
+  try {
+    return new Webhook(secret);
+  } catch (thrown) {
+    throw playbookUnusable(
+      `channel ${name}: the secret in its variable: expected whsec_ and base64, as Standard Webhooks has it; ${messageOf(thrown)}`,
+    );
+  }
+}
+
+const bodyOf = (message: RequestedMessage): string => {
+  const { messageId, profileId, tactic, variant, decisionId, journey, content, requestedAt } = message;
+  return JSON.stringify({
+    type: 'message.requested',
+    timestamp: requestedAt,
+    data: {
+      messageId,
+      profileId,
+      tactic,
+      variant,
+      decisionId,
+      ...(journey === undefined ? {} : { journey }),
+      content,
+    },
+  });
+};
+
+/** Why an address must not be called; undefined when it may. Names are looked at when they are resolved. */
+function refusalOfUrl(url: URL, allowPrivate: boolean): string | undefined {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return `expected http or https; got ${url.protocol}`;
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (!allowPrivate && isIP(host) !== 0 && isInward(host)) return `${host} is a private address`;
+  return undefined;
+}
+
+/**
+ * Webhooks signed as Standard Webhooks 1.0 says (`webhook-id` is the message's id). Only 2xx is success; redirects are
+ * not followed; 410 turns the destination off for good.
+ */
+export const webhook: ChannelKind = {
+  kind: 'webhook',
+  open: ({ name }, { clock, webhookSecret, webhookTimeoutMs, allowPrivateAddresses, switches }) => {
+    const signer = signerOf(name, webhookSecret);
+    const agent = new Agent({
+      connect: { timeout: webhookTimeoutMs, ...(allowPrivateAddresses ? {} : { lookup: guardedLookup }) },
+      headersTimeout: webhookTimeoutMs,
+      bodyTimeout: webhookTimeoutMs,
+      maxResponseSize: 64 << 10,
+    });
+    const post = async (url: URL, message: RequestedMessage): Promise<SendResult> => {
+      const body = bodyOf(message);
+      if (Buffer.byteLength(body) > maxBodyBytes) {
+        return { outcome: 'failed', detail: `the body has more than ${maxBodyBytes} bytes` };
+      }
+      const at = new Date(clock.now());
+      const { statusCode, body: answer } = await request(url, {
+        method: 'POST',
+        dispatcher: agent,
+        headers: {
+          'content-type': 'application/json',
+          'webhook-id': message.messageId,
+          'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+          ...(signer ? { 'webhook-signature': signer.sign(message.messageId, at, body) } : {}),
+        },
+        body,
+        signal: AbortSignal.timeout(webhookTimeoutMs),
+      });
+      await answer.dump();
+      if (statusCode >= 200 && statusCode < 300) return { outcome: 'sent', detail: `answered ${statusCode}` };
+      if (statusCode !== 410) return { outcome: 'later', detail: `answered ${statusCode}` };
+      await switches.turnOff(url.href, `answered 410 at ${at.toISOString()}`);
+      return { outcome: 'failed', detail: 'answered 410: nothing more is sent there' };
+    };
+    return {
+      send: async (message) => {
+        const url = new URL(message.to);
+        const why = refusalOfUrl(url, allowPrivateAddresses) ?? (await switches.whyOff(url.href));
+        if (why !== undefined) return { outcome: 'failed', detail: why };
+        try {
+          return await post(url, message);
+        } catch (thrown) {
+          return { outcome: 'later', detail: messageOf(thrown) };
+        }
+      },
+      close: async () => agent.close(),
+    };
+  },
+};

@@ -1,0 +1,137 @@
+import type { Collection, CollectionDeclaration } from '@rapport/document-store';
+import { prune, reserve, type Reservation, type ReserveAnswer } from '../domain/caps.js';
+import type { CapLedger } from '../ports/cap-ledger.js';
+import type { DecisionLedger } from '../ports/decision-ledger.js';
+
+/** One document per person: the uses of attention that caps may still count. */
+export interface CapDocument {
+  readonly reservations: readonly Reservation[];
+}
+
+export const capCollection: CollectionDeclaration<CapDocument> = { name: 'caps' };
+
+/** How long a decision may take from reserving to the ledger. After it, an entry that the ledger does not have is void. */
+const openForMs = 30_000;
+
+type Change = (reservations: readonly Reservation[]) => {
+  readonly reservations: readonly Reservation[];
+  readonly answer: ReserveAnswer;
+};
+
+interface Waiting {
+  /** The earliest instant that the change looks at. */
+  readonly atMs: number;
+  readonly change: Change;
+  readonly resolve: (answer: ReserveAnswer) => void;
+  readonly reject: (thrown: unknown) => void;
+}
+
+const nothing: ReserveAnswer = { granted: -1, refusals: [] };
+
+/**
+ * Reserve-then-confirm by compare-and-set on one document per person. Requests of this process for one person queue up
+ * and go into one write; another process's write shows as a conflict, and all are worked out again on what stands
+ * there. The confirmation is the decision's entry in the ledger: a reservation that is still without one after 30 s
+ * belonged to a decision that never was made, and is dropped the next time the document is looked at.
+ */
+export class DocumentCapLedger implements CapLedger {
+  readonly #queues = new Map<string, Waiting[]>();
+
+  constructor(
+    readonly collection: Collection<CapDocument>,
+    readonly ledger: Pick<DecisionLedger, 'chosen'>,
+    readonly longestWindowMs: number,
+    readonly now: () => number,
+  ) {}
+
+  async reserve(profileId: string, request: Parameters<CapLedger['reserve']>[1]): Promise<ReserveAnswer> {
+    return await this.#enqueue(profileId, request.atMs, (reservations) =>
+      reserve(reservations, { ...request, openUntilMs: this.now() + openForMs }),
+    );
+  }
+
+  async release(profileId: string, id: string): Promise<void> {
+    await this.#enqueue(profileId, this.now(), (reservations) => ({
+      reservations: reservations.some((one) => one.id === id)
+        ? reservations.filter((one) => one.id !== id)
+        : reservations,
+      answer: nothing,
+    }));
+  }
+
+  async move(from: string, into: string): Promise<void> {
+    const moved = (await this.collection.get(from))?.doc.reservations ?? [];
+    if (moved.length === 0) return;
+    await this.#enqueue(into, -Infinity, (reservations) => {
+      const known = new Set(reservations.map(({ id }) => id));
+      const added = moved.filter(({ id }) => !known.has(id));
+      return {
+        reservations: added.length === 0 ? reservations : [...reservations, ...added],
+        answer: nothing,
+      };
+    });
+  }
+
+  async #enqueue(profileId: string, atMs: number, change: Change): Promise<ReserveAnswer> {
+    return await new Promise((resolve, reject) => {
+      const waiting: Waiting = { atMs, change, resolve, reject };
+      const queue = this.#queues.get(profileId);
+      if (queue) queue.push(waiting);
+      else {
+        this.#queues.set(profileId, [waiting]);
+        void this.#drain(profileId);
+      }
+    });
+  }
+
+  async #drain(profileId: string): Promise<void> {
+    const queue = this.#queues.get(profileId) ?? [];
+    while (queue.length > 0) {
+      const batch = queue.splice(0);
+      try {
+        const answers = await this.#write(profileId, batch);
+        for (const [index, { resolve }] of batch.entries()) resolve(answers[index] ?? nothing);
+      } catch (thrown) {
+        for (const { reject } of batch) reject(thrown);
+      }
+    }
+    this.#queues.delete(profileId);
+  }
+
+  async #write(profileId: string, batch: readonly Waiting[]): Promise<readonly ReserveAnswer[]> {
+    for (;;) {
+      const stored = await this.collection.get(profileId);
+      const before = stored?.doc.reservations ?? [];
+      // A late timer decides about an instant in the past; what counts then must still be there.
+      const asOfMs = Math.min(this.now(), ...batch.map(({ atMs }) => atMs));
+      let reservations = await this.#confirm(prune(before, asOfMs, this.longestWindowMs));
+      const answers = batch.map(({ change }) => {
+        const changed = change(reservations);
+        reservations = changed.reservations;
+        return changed.answer;
+      });
+      if (reservations === before) return answers;
+      const [result] = await this.collection.write([
+        { id: profileId, doc: { reservations }, expectedVersion: stored?.version ?? 0 },
+      ]);
+      if (result?.kind === 'written') return answers;
+    }
+  }
+
+  async #confirm(reservations: readonly Reservation[]): Promise<readonly Reservation[]> {
+    const nowMs = this.now();
+    const doubtful = reservations.filter(
+      ({ openUntilMs }) => openUntilMs !== undefined && openUntilMs < nowMs,
+    );
+    if (doubtful.length === 0) return reservations;
+    const chosen = await this.ledger.chosen(doubtful.map(({ id }) => id));
+    const made = new Map(doubtful.map((one, index) => [one, chosen[index] === one.tactic]));
+    return reservations
+      .filter((one) => made.get(one) !== false)
+      .map((one) => {
+        if (made.get(one) !== true) return one;
+        const { id, tactic, channel, atMs } = one;
+        return { id, tactic, channel, atMs };
+      });
+  }
+}

@@ -1,0 +1,46 @@
+import type { DecisionRecord } from '@rapport/contracts';
+import type { Collection, CollectionDeclaration } from '@rapport/document-store';
+import type { DecisionLedger, LedgerEntry, RecordedOutcome } from '../ports/decision-ledger.js';
+import { decisionIdFloor } from './decision-ids.js';
+
+/** One document per decision, under its id; ids sort by time. */
+export const decisionCollection: CollectionDeclaration<LedgerEntry> = { name: 'decisions' };
+
+/** Outcomes kept per decision, the newest. */
+const maxOutcomes = 20;
+
+/** The ledger in the document store. */
+export class DocumentDecisionLedger implements DecisionLedger {
+  constructor(readonly collection: Collection<LedgerEntry>) {}
+
+  async keep(record: DecisionRecord): Promise<void> {
+    await this.collection.write([{ id: record.decisionId, doc: record }]);
+  }
+
+  async get(decisionId: string): Promise<LedgerEntry | undefined> {
+    return (await this.collection.get(decisionId))?.doc;
+  }
+
+  async chosen(decisionIds: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const entries = await this.collection.getMany(decisionIds);
+    return entries.map((entry) => entry?.doc.chosen?.tactic);
+  }
+
+  async addOutcome(decisionId: string, outcome: RecordedOutcome): Promise<boolean> {
+    for (;;) {
+      const stored = await this.collection.get(decisionId);
+      if (stored === undefined) return false;
+      const outcomes = [...(stored.doc.outcomes ?? []), outcome].slice(-maxOutcomes);
+      const [result] = await this.collection.write([
+        { id: decisionId, doc: { ...stored.doc, outcomes }, expectedVersion: stored.version },
+      ]);
+      if (result?.kind === 'written') return true;
+    }
+  }
+
+  async forgetBefore(instantMs: number): Promise<number> {
+    const old = await this.collection.scan('_id', { to: decisionIdFloor(instantMs), limit: 1000 });
+    if (old.length > 0) await this.collection.write(old.map(({ id }) => ({ id, remove: true })));
+    return old.length;
+  }
+}

@@ -1,0 +1,67 @@
+import { profilesProto, type JsonObject, type JsonValue } from '@rapport/contracts';
+import { RapportError, type ProfileId } from '@rapport/kernel';
+import type { Calls } from '@rapport/service-host';
+import type { Person } from '../domain/person.js';
+import type { PastEvent, PersonReader } from '../ports/person-reader.js';
+
+const emptyObject: JsonObject = {};
+
+function toPerson(profile: profilesProto.Profile): Person {
+  const traits: Record<string, Person['traits'][string]> = {};
+  for (const [name, trait] of Object.entries(profile.traits)) {
+    const { value, source, at, messageId } = trait;
+    traits[name] = { value: value as JsonValue, source, at, messageId };
+  }
+  const consent: Record<string, boolean> = {};
+  for (const [purpose, choice] of Object.entries(profile.consent)) consent[purpose] = choice.granted;
+  return {
+    profileId: profile.profileId as ProfileId,
+    version: Number(profile.version),
+    identifiers: profile.identifiers,
+    traits,
+    computedTraits: (profile.computedTraits ?? emptyObject) as Readonly<Record<string, JsonValue>>,
+    segments: new Set(profile.segments.map(({ name }) => name)),
+    consent,
+    timezone: profile.timezone === '' ? 'UTC' : profile.timezone,
+  };
+}
+
+/** People as ProfilesService tells them, in process or over gRPC. */
+export function createProfilesPersonReader(calls: Calls): PersonReader {
+  const profiles = calls.to<profilesProto.ProfilesService>(profilesProto.ProfilesServiceDefinition);
+  return {
+    read: async (person) => {
+      try {
+        const { profile } = await profiles.getProfile({ person });
+        return profile === undefined ? undefined : toPerson(profile);
+      } catch (thrown) {
+        if (thrown instanceof RapportError && thrown.status === 'not_found') return undefined;
+        throw thrown;
+      }
+    },
+    events: async (profileId, event, fromMs, untilMs, limit) => {
+      const { events } = await profiles.getTimeline({
+        person: profileId,
+        type: 'track',
+        event,
+        from: new Date(fromMs).toISOString(),
+        // The end of the range is exclusive there.
+        to: new Date(untilMs + 1).toISOString(),
+        cursor: '',
+        limit,
+      });
+      return events.map(toPastEvent);
+    },
+    features: async (profileId) => {
+      const { rows } = await profiles.batchGetFeatures({ persons: [profileId], features: [] });
+      return rows[0]?.values ?? {};
+    },
+  };
+}
+
+const toPastEvent = (event: profilesProto.TimelineEvent): PastEvent => ({
+  messageId: event.messageId,
+  atMs: Date.parse(event.timestamp),
+  receivedAtMs: Date.parse(event.receivedAt),
+  properties: (event.properties ?? emptyObject) as JsonObject,
+});

@@ -1,0 +1,110 @@
+import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
+import PostalMime from 'postal-mime';
+import { SMTPServer } from 'smtp-server';
+import type { Clock } from '@rapport/kernel';
+import type { Collection, CollectionDeclaration } from '@rapport/document-store';
+import type { MailSink, SunkMail } from '../ports/mail-sink.js';
+
+/** One document per mail, under a number that counts up; a Message-ID is kept once, however often it is sent. */
+export const mailCollection: CollectionDeclaration<SunkMail> = {
+  name: 'mail_sink',
+  indexes: [{ name: 'message', fields: ['messageId'], unique: true }],
+};
+
+const maxMailBytes = 1 << 20;
+const idOf = (number: number): string => String(number).padStart(12, '0');
+
+/**
+ * A mail server on loopback that keeps what it gets and sends nothing on, so that a laptop shows real messages. A
+ * bounded ring: beyond `keep` mails the oldest go.
+ */
+export class SmtpMailSink implements MailSink {
+  readonly #server: SMTPServer;
+  readonly #filing = new Set<Promise<void>>();
+  #next = 1;
+
+  constructor(
+    readonly collection: Collection<SunkMail>,
+    readonly clock: Clock,
+    readonly keep: number,
+  ) {
+    this.#server = new SMTPServer({
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      size: maxMailBytes,
+      hideENHANCEDSTATUSCODES: false,
+      logger: false,
+      closeTimeout: 1000,
+      onData: (stream, session, done) => {
+        const recipients = session.envelope.rcptTo.map(({ address }) => address);
+        this.#take(stream, recipients).then(
+          () => done(null, 'kept'),
+          () => done(new Error('the mail could not be kept; send it again')),
+        );
+      },
+    });
+    // A client that hangs up in the middle is its own affair.
+    this.#server.on('error', () => undefined);
+  }
+
+  /** Listens on 127.0.0.1; answers the address to send to. */
+  async listen(port: number): Promise<string> {
+    const [last] = await this.collection.scan('_id', { reverse: true, limit: 1 });
+    if (last) this.#next = Number(last.id) + 1;
+    const listening = await new Promise<AddressInfo>((resolve, reject) => {
+      const server = this.#server.listen(port, '127.0.0.1', () => resolve(server.address() as AddressInfo));
+      server.once('error', reject);
+    });
+    return `smtp://127.0.0.1:${listening.port}/?ignoreTLS=true`;
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    await Promise.allSettled(this.#filing);
+  }
+
+  async listAfter(id: string | undefined, limit: number): Promise<readonly SunkMail[]> {
+    const after = id === undefined ? {} : { after: { key: id, id } };
+    return (await this.collection.scan('_id', { limit, ...after })).map(({ doc }) => doc);
+  }
+
+  async newest(limit: number): Promise<readonly SunkMail[]> {
+    return (await this.collection.scan('_id', { reverse: true, limit })).map(({ doc }) => doc);
+  }
+
+  async #take(stream: Readable, recipients: readonly string[]): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    const parsed = await PostalMime.parse(Buffer.concat(chunks));
+    const headers = Object.fromEntries(parsed.headers.map(({ key, value }) => [key, value]));
+    const messageId = headers['x-rapport-message'] ?? parsed.messageId ?? '';
+    const filed = this.#file({
+      messageId,
+      channel: 'email',
+      to: recipients.join(', '),
+      subject: parsed.subject ?? '',
+      text: parsed.text ?? '',
+      ...(parsed.html === undefined ? {} : { html: parsed.html }),
+      tactic: headers['x-rapport-tactic'] ?? '',
+      at: new Date(this.clock.now()).toISOString(),
+      headers,
+    });
+    this.#filing.add(filed);
+    await filed.finally(() => this.#filing.delete(filed));
+  }
+
+  async #file(mail: Omit<SunkMail, 'id'>): Promise<void> {
+    for (;;) {
+      const number = this.#next++;
+      const id = idOf(number);
+      const [result] = await this.collection.write([
+        { id, doc: { id, ...mail }, expectedVersion: 0 },
+        ...(number > this.keep ? [{ id: idOf(number - this.keep), remove: true as const }] : []),
+      ]);
+      // A conflict: another process took the number. A duplicate: this very mail is here already, which is all that was wanted.
+      if (result?.kind !== 'conflict') return;
+    }
+  }
+}

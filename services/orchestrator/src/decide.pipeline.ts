@@ -1,0 +1,235 @@
+// In: a person as known, the tactics to choose among, an instant. Out: a Decision with a reason for every candidate.
+// Order of the steps: consent, eligibility, history (suppressed) -> holdout -> ranking -> caps, best first -> content.
+// Concurrency: caps are reserved in one document per person by compare-and-set, so any number may decide at once.
+// Failure: models and items that do not answer are done without (rung `rule`, no items); a store that does not answer
+// fails the decision, and a place that was reserved for it is given back when the ledger shows that it never was made.
+import type { CandidateOutcome, DecisionRecord, JsonObject } from '@rapport/contracts';
+import {
+  isHeldOut,
+  rank,
+  refusalByHistory,
+  refusalByProfile,
+  suppressingEvents,
+  type Ranked,
+} from './domain/candidates.js';
+import type { ReserveAnswer } from './domain/caps.js';
+import type { Person } from './domain/person.js';
+import type { Tactic } from './domain/tactics.js';
+import type { CandidateScorer } from './ports/candidate-scorer.js';
+import type { CapLedger } from './ports/cap-ledger.js';
+import type { ContentRenderer, Links } from './ports/content-renderer.js';
+import type { ItemRecommender } from './ports/item-recommender.js';
+import type { PersonReader } from './ports/person-reader.js';
+import { fillContent, type Filled } from './steps/fill-content.js';
+import { scoreModels, type Scores } from './steps/score-models.js';
+
+/** One decision to make. */
+export interface DecideInput {
+  readonly decisionId: string;
+  readonly person: Person;
+  /** As asked: `type:value`. */
+  readonly asked: string;
+  /** Undefined for a journey's step. */
+  readonly placement: string | undefined;
+  readonly tactics: readonly Tactic[];
+  readonly atMs: number;
+  /** What the page knows: `items`, `product_id` … */
+  readonly context?: JsonObject;
+  readonly ignoreSegment?: boolean;
+  readonly journey?: string;
+  /** Shown when nothing is chosen. */
+  readonly fallback?: Readonly<Record<string, string>>;
+}
+
+export interface DecidePorts {
+  readonly people: PersonReader;
+  readonly scorer: CandidateScorer;
+  readonly recommender: ItemRecommender;
+  readonly caps: CapLedger;
+  readonly renderer: ContentRenderer;
+  readonly links: Links;
+  readonly playbookVersion: string;
+  /** Told when a decision had to do without something. */
+  readonly onDegraded: (part: 'model' | 'items' | 'content', cause: string) => void;
+}
+
+/** Makes decisions; it records none: the caller does, and only then is it made. */
+export type Decide = (input: DecideInput) => Promise<DecisionRecord>;
+
+/** The name under which fallback content is answered. */
+export const fallbackTactic = 'fallback';
+
+export function createDecide(ports: DecidePorts): Decide {
+  return async (input) => {
+    const left: CandidateOutcome[] = [];
+    const eligible = await keepEligible(ports, input, left);
+    const scores = await scoreModels(ports, input.person, eligible);
+    const ranked = rank(eligible, scores.byModel);
+    const winner = await walk(ports, input, ranked, left);
+    const best = ranked[0];
+    const filled = winner && (await fillContent(ports, input, winner.tactic));
+    if (filled?.kind === 'broken') {
+      left.push({
+        tactic: filled.tactic,
+        variant: filled.variant,
+        outcome: 'suppressed',
+        reason: filled.reason,
+      });
+      await ports.caps.release(input.person.profileId, input.decisionId);
+    } else if (filled && winner) left.push(chosenOutcome(winner, filled));
+    return toRecord(ports, input, {
+      candidates: left,
+      filled,
+      winner,
+      scores,
+      holdout: best !== undefined && isHeldOut(best.tactic, input.person.profileId),
+    });
+  };
+}
+
+async function keepEligible(
+  ports: DecidePorts,
+  input: DecideInput,
+  left: CandidateOutcome[],
+): Promise<readonly Tactic[]> {
+  const { person, atMs } = input;
+  const byProfile: Tactic[] = [];
+  for (const tactic of input.tactics) {
+    const refusal = refusalByProfile(tactic, {
+      person,
+      atMs,
+      placement: input.placement,
+      ignoreSegment: input.ignoreSegment === true,
+    });
+    if (refusal) left.push(refusal);
+    else byProfile.push(tactic);
+  }
+  const asked = [...suppressingEvents(byProfile)];
+  if (asked.length === 0) return byProfile;
+  const newest = new Map<string, number>();
+  await Promise.all(
+    asked.map(async ([event, withinMs]) => {
+      const [last] = await ports.people.events(person.profileId, event, atMs - withinMs, atMs, 1);
+      if (last) newest.set(event, last.atMs);
+    }),
+  );
+  return byProfile.filter((tactic) => {
+    const refusal = refusalByHistory(tactic, newest, atMs);
+    if (refusal) left.push(refusal);
+    return refusal === undefined;
+  });
+}
+
+/**
+ * Holdout first, for every eligible candidate: both arms of its measurement are then met on the same terms, whatever
+ * else is shown. The best of the others whose caps have room is chosen; what stands behind it was outranked.
+ */
+async function walk(
+  ports: DecidePorts,
+  input: DecideInput,
+  ranked: readonly Ranked[],
+  left: CandidateOutcome[],
+): Promise<Ranked | undefined> {
+  const { person } = input;
+  const contenders = ranked.filter(({ tactic, score }) => {
+    if (!isHeldOut(tactic, person.profileId)) return true;
+    const reason = `in the ${percent(tactic.holdout)} from whom it is withheld`;
+    left.push({ tactic: tactic.name, outcome: 'holdout', reason, ...told(score) });
+    return false;
+  });
+  const { granted, refusals } = await reserveFirst(ports, input, contenders);
+  const winner = contenders[granted];
+  for (const [index, { tactic, score }] of contenders.entries()) {
+    if (index === granted) continue;
+    const behind = winner !== undefined && index > granted;
+    left.push({
+      tactic: tactic.name,
+      outcome: behind ? 'outranked' : 'capped',
+      reason: behind ? `${winner.tactic.name} goes first` : (refusals[index] ?? 'capped'),
+      ...told(score),
+    });
+  }
+  return winner;
+}
+
+async function reserveFirst(
+  ports: DecidePorts,
+  { person, decisionId, atMs }: DecideInput,
+  contenders: readonly Ranked[],
+): Promise<ReserveAnswer> {
+  const [first] = contenders;
+  if (first === undefined) return { granted: -1, refusals: [] };
+  if (first.tactic.caps.length === 0) return { granted: 0, refusals: [] };
+  return await ports.caps.reserve(person.profileId, {
+    id: decisionId,
+    atMs,
+    timezone: person.timezone,
+    contenders: contenders.map(({ tactic: { name, channel, caps } }) => ({ tactic: name, channel, caps })),
+  });
+}
+
+const told = (score: number | undefined): { score?: number } => (score === undefined ? {} : { score });
+
+const percent = (share: number): string => `${Number((share * 100).toFixed(2))} %`;
+
+function chosenOutcome(
+  { tactic, score }: Ranked,
+  { variant }: { readonly variant: string },
+): CandidateOutcome {
+  const why =
+    score === undefined ? `priority ${tactic.priority}` : `score of ${tactic.definition.rankBy ?? ''}`;
+  return {
+    tactic: tactic.name,
+    variant,
+    outcome: 'chosen',
+    reason: `in segment ${tactic.definition.segment}; first by ${why}`,
+    ...told(score),
+  };
+}
+
+interface Findings {
+  readonly candidates: readonly CandidateOutcome[];
+  readonly filled: Filled | undefined;
+  readonly winner: Ranked | undefined;
+  readonly scores: Scores;
+  readonly holdout: boolean;
+}
+
+function toRecord(ports: DecidePorts, input: DecideInput, findings: Findings): DecisionRecord {
+  const { filled, winner, scores, holdout, candidates } = findings;
+  const { fallback, journey } = input;
+  const chosen = filled?.kind === 'filled' ? filled : undefined;
+  const rung = chosen ? (winner?.score === undefined ? 'rule' : 'model') : fallback ? 'fallback' : 'none';
+  return {
+    decisionId: input.decisionId,
+    profileId: input.person.profileId,
+    person: input.asked,
+    placement: input.placement ?? '',
+    at: new Date(input.atMs).toISOString(),
+    chosen: chosen
+      ? {
+          tactic: chosen.tactic,
+          variant: chosen.variant,
+          content: chosen.content,
+          ...(chosen.items === undefined ? {} : { items: chosen.items }),
+        }
+      : fallbackChoice(fallback),
+    candidates,
+    propensity: chosen?.share ?? 1,
+    holdout,
+    rung,
+    versions: {
+      playbook: ports.playbookVersion,
+      profile: input.person.version,
+      ...(scores.version === undefined ? {} : { model: scores.version }),
+    },
+    features: scores.features,
+    ...(journey === undefined ? {} : { journey }),
+  };
+}
+
+/** What is shown when no tactic is chosen. */
+export const fallbackChoice = (
+  fallback: Readonly<Record<string, string>> | undefined,
+): DecisionRecord['chosen'] =>
+  fallback === undefined ? null : { tactic: fallbackTactic, variant: fallbackTactic, content: fallback };

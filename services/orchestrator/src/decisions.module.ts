@@ -1,0 +1,103 @@
+import type { Host } from '@rapport/service-host';
+import { DocumentCapLedger, capCollection } from './adapters/document-cap-ledger.js';
+import { decisionIdOf, messageIdOf, newDecisionId } from './adapters/decision-ids.js';
+import { DocumentDecisionLedger, decisionCollection } from './adapters/document-decision-ledger.js';
+import { EventLogDecisionFeed } from './adapters/event-log-decision-feed.js';
+import { LateCollection } from './adapters/late-collection.js';
+import { createLiquidContentRenderer } from './adapters/liquid-content-renderer.js';
+import { createModelsCandidateScorer } from './adapters/models-candidate-scorer.js';
+import { createModelsItemRecommender } from './adapters/models-item-recommender.js';
+import { createProfilesPersonReader } from './adapters/profiles-person-reader.js';
+import { SignedLinks } from './adapters/signed-links.js';
+import { createDecide, type Decide } from './decide.pipeline.js';
+import { longestWindowMs } from './domain/caps.js';
+import { readTactics, type TacticBook } from './domain/tactics.js';
+import type { OrchestratorConfig } from './orchestrator.config.js';
+import type { OrchestratorMetrics } from './orchestrator.metrics.js';
+import type { CapLedger } from './ports/cap-ledger.js';
+import type { DecisionFeed, DecisionLedger } from './ports/decision-ledger.js';
+import type { PersonReader } from './ports/person-reader.js';
+import { createAnswer, type Answer } from './steps/answer-request.js';
+import { createTakeStep, type TakeStep } from './steps/take-step.js';
+
+/** Everything that decides. */
+export interface DecisionParts {
+  readonly book: TacticBook;
+  readonly people: PersonReader;
+  readonly decide: Decide;
+  readonly answer: Answer;
+  readonly takeStep: TakeStep;
+  readonly caps: CapLedger;
+  readonly ledger: DecisionLedger;
+  readonly feed: DecisionFeed;
+  readonly links: SignedLinks;
+  open(): Promise<void>;
+}
+
+/** Puts the deciding part of the room together. */
+export function createDecisionParts(
+  host: Host,
+  config: OrchestratorConfig,
+  metrics: OrchestratorMetrics,
+): DecisionParts {
+  const decisions = new LateCollection(decisionCollection);
+  const reservations = new LateCollection(capCollection);
+  const book = readTactics(host.playbook);
+  const tactics = [...book.byName.values()];
+  const ledger = new DocumentDecisionLedger(decisions);
+  const feed = new EventLogDecisionFeed(host.log);
+  const people = createProfilesPersonReader(host.calls);
+  const caps = new DocumentCapLedger(
+    reservations,
+    ledger,
+    longestWindowMs(tactics.flatMap((tactic) => tactic.caps)),
+    () => host.clock.now(),
+  );
+  const links = new SignedLinks({
+    publicUrl: config.RAPPORT_PUBLIC_URL.replace(/\/$/, ''),
+    shopUrl: config.RAPPORT_SHOP_URL,
+    secret: config.RAPPORT_UNSUBSCRIBE_SECRET ?? host.credentials.apiToken,
+  });
+  const onDegraded = (part: string, cause: string): void => {
+    metrics.degraded(part);
+    host.telemetry.log.warn({ part, cause }, 'a decision was made without a part of it');
+  };
+  const decide = createDecide({
+    people,
+    scorer: createModelsCandidateScorer(host.calls),
+    recommender: createModelsItemRecommender(host.calls),
+    caps,
+    renderer: createLiquidContentRenderer(tactics),
+    links,
+    playbookVersion: host.playbook.version,
+    onDegraded,
+  });
+  const answer = createAnswer({
+    clock: host.clock,
+    people,
+    decide,
+    ledger,
+    feed,
+    book,
+    placements: host.playbook.placements,
+    playbookVersion: host.playbook.version,
+    newDecisionId,
+    onDegraded,
+  });
+  const urls = new Map(host.playbook.channels.map(({ name, options }) => [name, options?.['url']]));
+  const takeStep = createTakeStep({
+    people,
+    decide,
+    ledger,
+    links,
+    book,
+    urlOf: (channel) => urls.get(channel),
+    decisionIdOf,
+    messageIdOf,
+  });
+  const open = async (): Promise<void> => {
+    await decisions.open(host.store);
+    await reservations.open(host.store);
+  };
+  return { book, people, decide, answer, takeStep, caps, ledger, feed, links, open };
+}

@@ -1,0 +1,26 @@
+import type { JsonValue, TraitValue } from '@rapport/contracts';
+import type { ProfileId } from '@rapport/kernel';
+
+/** What a decision needs to know about a person. */
+export interface Person {
+  readonly profileId: ProfileId;
+  /** Version of the profile that this was read from. */
+  readonly version: number;
+  readonly identifiers: readonly string[];
+  readonly traits: Readonly<Record<string, TraitValue>>;
+  readonly computedTraits: Readonly<Record<string, JsonValue>>;
+  /** Names of the segments that hold. */
+  readonly segments: ReadonlySet<string>;
+  /** By purpose; a purpose that is absent counts as no. */
+  readonly consent: Readonly<Record<string, boolean>>;
+  /** IANA name; UTC where it is not known. */
+  readonly timezone: string;
+}
+
+/** The person's address for e-mail: the identifier, else the trait. Undefined where there is none. */
+export function emailOf(person: Person): string | undefined {
+  const known = person.identifiers.find((one) => one.startsWith('email:'));
+  if (known !== undefined) return known.slice('email:'.length);
+  const trait = person.traits['email']?.value;
+  return typeof trait === 'string' && trait.includes('@') ? trait : undefined;
+}

@@ -1,0 +1,145 @@
+import { cloudEventHeaders, encodeJson, topics, type RequestedMessage } from '@rapport/contracts';
+import type { Consumer } from '@rapport/event-log';
+import { messageOf, VirtualClock } from '@rapport/kernel';
+import type { Host } from '@rapport/service-host';
+import { DocumentJourneyStore, journeyCollection } from './adapters/document-journey-store.js';
+import { DocumentLiftStore, outcomeCollection, sumsCollection } from './adapters/document-lift-store.js';
+import { LateCollection } from './adapters/late-collection.js';
+import type { DecisionParts } from './decisions.module.js';
+import { readJourneys } from './domain/journeys.js';
+import { MeasureLift } from './measure-lift.pipeline.js';
+import type { OrchestratorConfig } from './orchestrator.config.js';
+import type { OrchestratorMetrics } from './orchestrator.metrics.js';
+import { RunJourneys } from './run-journeys.pipeline.js';
+import { awaitUpstream } from './steps/await-upstream.js';
+import { DueTimers } from './steps/due-timers.js';
+import { consumeProfileChanges } from './transport/profile-changes.consumer.js';
+
+/** The part of the room that follows profiles: journeys and measurement. */
+export class JourneyParts {
+  readonly store: DocumentJourneyStore;
+  readonly lifts: DocumentLiftStore;
+  readonly #host: Host;
+  readonly #journeys: RunJourneys;
+  readonly #lift: MeasureLift;
+  readonly #timers: DueTimers;
+  readonly #collections;
+  readonly #handovers = new Set<Promise<void>>();
+  #consumer: Consumer | undefined;
+
+  constructor(
+    host: Host,
+    config: OrchestratorConfig,
+    metrics: OrchestratorMetrics,
+    decisions: DecisionParts,
+  ) {
+    this.#host = host;
+    const journeys = new LateCollection(journeyCollection);
+    const outcomes = new LateCollection(outcomeCollection);
+    const sums = new LateCollection(sumsCollection);
+    this.#collections = [journeys, outcomes, sums];
+    this.store = new DocumentJourneyStore(journeys);
+    this.lifts = new DocumentLiftStore(outcomes, sums);
+    const partitionOf = (profileId: string): number =>
+      host.log.partitionOf(topics.profilesChanged.name, profileId);
+    this.#journeys = new RunJourneys({
+      store: this.store,
+      takeStep: decisions.takeStep,
+      caps: decisions.caps,
+      feed: decisions.feed,
+      request: async (messages) => this.#request(messages),
+      plans: readJourneys(host.playbook.journeys),
+      partitionOf,
+      maxAgeMs: config.RAPPORT_JOURNEY_MAX_AGE,
+      onDue: (partition, dueMs) => this.#timers.note(partition, dueMs),
+    });
+    this.#lift = new MeasureLift({
+      store: this.lifts,
+      people: decisions.people,
+      tactics: decisions.book.byName,
+      partitionOf,
+      onHandover: (partition) => this.#kick(partition),
+    });
+    this.#timers = new DueTimers({
+      clock: host.clock,
+      nextDue: async (partition) => this.store.nextDue(partition),
+      fire: async (partition, untilMs) =>
+        (await this.#consumer?.exclusively(partition, async () =>
+          this.#journeys.fireDue(partition, untilMs),
+        )) ?? 0,
+      whenCaughtUp: async () => {
+        if (!(await awaitUpstream(host.log, config.RAPPORT_JOURNEY_UPSTREAM_WAIT)))
+          metrics.upstreamWaitExceeded();
+        await this.#consumer?.caughtUp();
+      },
+      onFailure: (thrown) =>
+        host.telemetry.log.error(
+          { cause: messageOf(thrown) },
+          'due steps could not be decided; they are tried again',
+        ),
+    });
+  }
+
+  async start(): Promise<void> {
+    for (const collection of this.#collections) await collection.open(this.#host.store);
+    this.#consumer = await consumeProfileChanges({
+      log: this.#host.log,
+      journeys: this.#journeys,
+      lift: this.#lift,
+      timers: this.#timers,
+      onFailure: (failure) => this.#failed(failure),
+    });
+  }
+
+  /** Handles what there is and, in virtual time, fires what is due; answers how much that was. */
+  async settle(): Promise<number> {
+    await this.#consumer?.caughtUp();
+    const fired = this.#host.clock instanceof VirtualClock ? await this.#timers.fireAll() : 0;
+    await this.#consumer?.caughtUp();
+    await Promise.allSettled(this.#handovers);
+    return fired;
+  }
+
+  async lag(): Promise<number> {
+    return (await this.#consumer?.lag()) ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    await this.#timers.stop();
+    await this.#consumer?.stop();
+    await Promise.allSettled(this.#handovers);
+  }
+
+  async #request(messages: readonly RequestedMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    await this.#host.log.append(
+      topics.messagesRequested.name,
+      messages.map((message) => ({
+        key: message.profileId,
+        value: encodeJson(message),
+        headers: cloudEventHeaders('rapport.message.requested.v1', message.messageId, message.requestedAt),
+      })),
+    );
+  }
+
+  /** Where the partition is ours, its handovers are taken at once; otherwise its owner finds them with its next batch. */
+  #kick(partition: number): void {
+    const consumer = this.#consumer;
+    if (consumer?.assigned().includes(partition) !== true) return;
+    const taken = consumer
+      .exclusively(partition, async () => this.#lift.takeHandovers(partition))
+      .catch((thrown: unknown) => {
+        this.#host.telemetry.log.warn({ cause: messageOf(thrown) }, 'a handover waits for the next batch');
+      });
+    this.#handovers.add(taken);
+    void taken.finally(() => this.#handovers.delete(taken));
+  }
+
+  #failed({ partition, thrown, retryInMs }: { partition: number; thrown: unknown; retryInMs: number }): void {
+    const cause = messageOf(thrown);
+    this.#host.telemetry.log.error(
+      { partition, cause, retryInMs },
+      'profile changes could not be handled; tried again',
+    );
+  }
+}

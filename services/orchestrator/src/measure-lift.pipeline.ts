@@ -1,0 +1,223 @@
+// In: decisions.made.v1 (who first met which tactic, in which arm) and profiles.changed.v1 (what people did), co-partitioned.
+// Out: sums per tactic and arm, published per partition for GET /v1/tactics.
+// Order: none is needed: events are known by messageId, of exposures the earliest holds; the timeline fills in what
+// happened between a decision and the moment it was seen here. Applying anything twice changes nothing.
+// Failure: people's documents are the truth and written first; a partition's sums are made anew from them on takeover.
+import type { DecisionRecord, ProfileChange } from '@rapport/contracts';
+import type { ProfileId } from '@rapport/kernel';
+import {
+  armOf,
+  mergeOutcomes,
+  noSums,
+  outcomeOf,
+  withExposure,
+  withGoalEvent,
+  withPerson,
+  type ArmName,
+  type ArmSums,
+  type PersonOutcomes,
+} from './domain/lift.js';
+import type { Tactic } from './domain/tactics.js';
+import type { LiftStore, StoredOutcomes } from './ports/lift-store.js';
+import type { PersonReader } from './ports/person-reader.js';
+
+export interface MeasureLiftPorts {
+  readonly store: LiftStore;
+  readonly people: Pick<PersonReader, 'events'>;
+  readonly tactics: ReadonlyMap<string, Tactic>;
+  readonly partitionOf: (profileId: string) => number;
+  /** Tells that a partition has something to take over from another. */
+  readonly onHandover: (partition: number) => void;
+}
+
+type Sums = Map<string, Record<ArmName, ArmSums>>;
+
+const handoverPage = 100;
+/** Goal events of one person that are looked up when a decision comes in. */
+const lookBack = 200;
+
+export class MeasureLift {
+  readonly #byPartition = new Map<number, Sums>();
+  readonly #goalTactics = new Map<string, Tactic[]>();
+
+  constructor(readonly ports: MeasureLiftPorts) {
+    for (const tactic of ports.tactics.values()) {
+      const { event } = tactic.definition.goal;
+      const known = this.#goalTactics.get(event);
+      if (known) known.push(tactic);
+      else this.#goalTactics.set(event, [tactic]);
+    }
+  }
+
+  /** Adds a partition up from its people; before anything else of it is done. */
+  async takeOver(partition: number): Promise<void> {
+    const sums: Sums = new Map();
+    for await (const people of this.ports.store.ofPartition(partition)) {
+      for (const { state } of people) count(sums, state, 1);
+    }
+    this.#byPartition.set(partition, sums);
+    await this.takeHandovers(partition);
+    await this.ports.store.keepSums(partition, sums);
+  }
+
+  giveUp(partition: number): void {
+    this.#byPartition.delete(partition);
+  }
+
+  /** Enrols who met a tactic for the first time. */
+  async decided(partition: number, records: readonly DecisionRecord[]): Promise<void> {
+    const byPerson = new Map<ProfileId, DecisionRecord[]>();
+    for (const record of records) {
+      if (!record.candidates.some(({ outcome }) => armOf(outcome) !== undefined)) continue;
+      const known = byPerson.get(record.profileId);
+      if (known) known.push(record);
+      else byPerson.set(record.profileId, [record]);
+    }
+    await this.#update(partition, [...byPerson.keys()], async (before) => {
+      let after = before;
+      for (const { candidates, at } of byPerson.get(before.profileId) ?? []) {
+        for (const { tactic, outcome } of candidates) {
+          const arm = armOf(outcome);
+          const known = this.ports.tactics.get(tactic);
+          if (arm === undefined || known === undefined) continue;
+          after = withExposure(after, known, arm, Date.parse(at));
+        }
+      }
+      return await this.#withMissed(before, after);
+    });
+  }
+
+  /** Counts what people did; hands on the exposures of profiles that went into another. */
+  async changed(partition: number, changes: readonly ProfileChange[]): Promise<void> {
+    const byPerson = new Map<ProfileId, ProfileChange[]>();
+    for (const change of changes) {
+      const matters =
+        change.mergedInto !== undefined ||
+        change.events.some(({ event }) => event !== undefined && this.#goalTactics.has(event));
+      if (!matters) continue;
+      const known = byPerson.get(change.profileId);
+      if (known) known.push(change);
+      else byPerson.set(change.profileId, [change]);
+    }
+    await this.#update(
+      partition,
+      [...byPerson.keys()],
+      async (before) => {
+        const seen = byPerson.get(before.profileId) ?? [];
+        return Promise.resolve(seen.reduce((state, change) => this.#seen(state, change), before));
+      },
+      { onlyKnown: true },
+    );
+  }
+
+  /** Takes over the exposures of profiles that went into profiles of this partition. */
+  async takeHandovers(partition: number): Promise<void> {
+    for (;;) {
+      const given = await this.ports.store.handovers(partition, handoverPage);
+      if (given.length === 0) return;
+      for (const { state: from, version } of given) {
+        const into = from.mergedInto;
+        if (into !== undefined) {
+          await this.#update(partition, [into], async (own) =>
+            Promise.resolve(mergeOutcomes(from, own, this.ports.tactics)),
+          );
+        }
+        // On a conflict the giver got more meanwhile: it is still in the index and comes again.
+        const { handoverTo: _to, ...rest } = from;
+        const exposures = into === undefined ? from.exposures : {};
+        await this.ports.store.write([{ state: { ...rest, exposures }, version }]);
+      }
+    }
+  }
+
+  #seen(state: PersonOutcomes, change: ProfileChange): PersonOutcomes {
+    let next = state;
+    for (const { event, messageId, timestamp, properties } of change.events) {
+      const tactics = event === undefined ? undefined : this.#goalTactics.get(event);
+      if (event === undefined || tactics === undefined) continue;
+      next = withGoalEvent(
+        next,
+        { event, messageId, atMs: Date.parse(timestamp), properties: properties ?? {} },
+        tactics,
+      );
+    }
+    if (change.mergedInto !== undefined) return { ...next, mergedInto: change.mergedInto };
+    if (next.mergedInto === undefined) return next;
+    // It was split off again: from now on it counts for itself.
+    const { mergedInto: _former, handoverTo: _to, ...alive } = next;
+    return alive;
+  }
+
+  /** What a new exposure's window holds already: an event may be seen here before the decision that came before it. */
+  async #withMissed(before: PersonOutcomes, after: PersonOutcomes): Promise<PersonOutcomes> {
+    const fresh = Object.entries(after.exposures).filter(
+      ([name, { firstMs }]) => before.exposures[name]?.firstMs !== firstMs,
+    );
+    const since = new Map<string, number>();
+    let untilMs = 0;
+    for (const [name, { firstMs }] of fresh) {
+      const tactic = this.ports.tactics.get(name);
+      if (tactic === undefined) continue;
+      const { event } = tactic.definition.goal;
+      since.set(event, Math.min(since.get(event) ?? Infinity, firstMs));
+      untilMs = Math.max(untilMs, firstMs + tactic.goalWithinMs);
+    }
+    let state = after;
+    for (const [event, fromMs] of since) {
+      const found = await this.ports.people.events(after.profileId, event, fromMs + 1, untilMs, lookBack);
+      for (const one of found) {
+        state = withGoalEvent(state, { ...one, event }, this.#goalTactics.get(event) ?? []);
+      }
+    }
+    return state;
+  }
+
+  /** Changes people's documents, then the sums by what stood. */
+  async #update(
+    partition: number,
+    ids: readonly ProfileId[],
+    change: (before: PersonOutcomes) => Promise<PersonOutcomes>,
+    { onlyKnown = false } = {},
+  ): Promise<void> {
+    const sums = this.#byPartition.get(partition);
+    if (ids.length === 0 || sums === undefined) return;
+    for (let open = ids; open.length > 0;) {
+      const stored = await this.ports.store.getMany(open);
+      const changed: { before: PersonOutcomes; after: StoredOutcomes }[] = [];
+      for (const [index, profileId] of open.entries()) {
+        const known = stored[index];
+        if (known === undefined && onlyKnown) continue;
+        const before = known?.state ?? { profileId, partition, exposures: {} };
+        const after = this.#handingOver(await change(before));
+        if (after !== before) changed.push({ before, after: { state: after, version: known?.version ?? 0 } });
+      }
+      if (changed.length === 0) return;
+      const stood = await this.ports.store.write(changed.map(({ after }) => after));
+      for (const [index, { before, after }] of changed.entries()) {
+        if (stood[index] !== true) continue;
+        count(sums, before, -1);
+        count(sums, after.state, 1);
+        if (after.state.handoverTo !== undefined) this.ports.onHandover(after.state.handoverTo);
+      }
+      await this.ports.store.keepSums(partition, sums);
+      open = changed.flatMap(({ before }, index) => (stood[index] === true ? [] : [before.profileId]));
+    }
+  }
+
+  /** A profile that went into another counts no more itself: what it has waits to be taken over. */
+  #handingOver(state: PersonOutcomes): PersonOutcomes {
+    if (state.mergedInto === undefined || state.handoverTo !== undefined) return state;
+    if (Object.keys(state.exposures).length === 0) return state;
+    return { ...state, handoverTo: this.ports.partitionOf(state.mergedInto) };
+  }
+}
+
+/** Adds or takes away a person; one that is being handed over counts nowhere until it has arrived. */
+function count(sums: Sums, person: PersonOutcomes, by: 1 | -1): void {
+  if (person.handoverTo !== undefined) return;
+  for (const [tactic, exposure] of Object.entries(person.exposures)) {
+    const known = sums.get(tactic) ?? { treated: noSums, holdout: noSums };
+    const { arm } = exposure;
+    sums.set(tactic, { ...known, [arm]: withPerson(known[arm], outcomeOf(exposure), by) });
+  }
+}

@@ -1,0 +1,140 @@
+import { Module } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import { decisionsProto, journeysProto } from '@rapport/contracts';
+import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
+import {
+  hasApiToken,
+  HOST,
+  ownWriteKey,
+  Rooms,
+  type GrpcBinding,
+  type Host,
+  type Room,
+} from '@rapport/service-host';
+import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
+import { ChannelParts } from './channels.module.js';
+import { createDecisionParts, type DecisionParts } from './decisions.module.js';
+import { JourneyParts } from './journeys.module.js';
+import { readOrchestratorConfig, type OrchestratorConfig } from './orchestrator.config.js';
+import { OrchestratorMetrics } from './orchestrator.metrics.js';
+import { DecisionsGrpc } from './transport/decisions.grpc.js';
+import { mountDecide } from './transport/decide.http.js';
+import { JourneysGrpc } from './transport/journeys.grpc.js';
+import { mountMail } from './transport/mail.http.js';
+import { mountTactics } from './transport/tactics.http.js';
+import { mountUnsubscribe } from './transport/unsubscribe.http.js';
+
+const sweepEveryMs = 3_600_000;
+/** Beyond this many records behind, journeys answer too late to be called ready. */
+const maxLag = 100_000;
+
+/** The room: decides on request, follows profiles, sends. */
+export class OrchestratorRoom implements Room {
+  readonly name = 'orchestrator';
+  readonly grpc: readonly GrpcBinding[];
+  readonly #config: OrchestratorConfig;
+  readonly #metrics: OrchestratorMetrics;
+  readonly #decisions: DecisionParts;
+  readonly #journeys: JourneyParts;
+  readonly #channels: ChannelParts;
+  #sweep: NodeJS.Timeout | undefined;
+  #isStarted = false;
+
+  constructor(readonly host: Host) {
+    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels);
+    this.#metrics = new OrchestratorMetrics(host.telemetry);
+    this.#decisions = createDecisionParts(host, this.#config, this.#metrics);
+    this.#journeys = new JourneyParts(host, this.#config, this.#metrics, this.#decisions);
+    this.#channels = new ChannelParts(host, this.#config, this.#metrics);
+    const { answer, ledger, people } = this.#decisions;
+    const decisions = new DecisionsGrpc({ answer, ledger, clock: host.clock, onAnswered: this.#answered });
+    const journeys = new JourneysGrpc({ store: this.#journeys.store, people });
+    this.grpc = [
+      { contract: decisionsProto.DecisionsServiceDefinition, implementation: decisions },
+      { contract: journeysProto.JourneysServiceDefinition, implementation: journeys },
+    ];
+  }
+
+  routes = (http: FastifyInstance): void => {
+    const { answer, ledger, book, links, people } = this.#decisions;
+    const authorize = this.#authorize;
+    mountDecide(http, { answer, ledger, authorize, onAnswered: this.#answered });
+    mountTactics(http, { book, lifts: this.#journeys.lifts, authorize });
+    mountMail(http, { sink: () => this.#channels.sink, authorize, loopback: this.host.loopback });
+    const unsubscribe = createIngestionUnsubscriber(
+      this.host.calls,
+      ownWriteKey(this.host.credentials.apiToken),
+    );
+    mountUnsubscribe(http, {
+      read: (token) => links.read(token),
+      unsubscribe: async (profileId, purpose) => {
+        const person = await people.read(profileId);
+        // Someone who was erased gets no messages anyway.
+        if (person !== undefined) await unsubscribe(person.identifiers, purpose);
+      },
+    });
+  };
+
+  async start(): Promise<void> {
+    await this.#decisions.open();
+    await this.#channels.start();
+    await this.#journeys.start();
+    if (!(this.host.clock instanceof VirtualClock)) {
+      this.#sweep = setInterval(() => void this.#forgetOld(), sweepEveryMs).unref();
+    }
+    this.#isStarted = true;
+  }
+
+  async readiness(): Promise<string | undefined> {
+    if (!this.#isStarted) return 'its collections and consumers to open';
+    const lag = await this.#journeys.lag();
+    return lag > maxLag ? `journeys to catch up with ${lag} records` : undefined;
+  }
+
+  async settle(): Promise<void> {
+    for (;;) {
+      const fired = (await this.#journeys.settle()) + (await this.#channels.settle());
+      if (fired === 0) return;
+    }
+  }
+
+  status = async (): Promise<Readonly<Record<string, unknown>>> => Promise.resolve(this.#metrics.status());
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweep);
+    await this.#journeys.stop();
+    await this.#channels.stop();
+  }
+
+  readonly #answered = (seconds: number, rung: string): void => this.#metrics.answered(seconds, rung);
+
+  readonly #authorize = (authorization: string | undefined): void => {
+    if (hasApiToken(this.host.credentials, authorization)) return;
+    throw new RapportError(
+      'AUTH_TOKEN_MISSING',
+      'unauthenticated',
+      'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
+    );
+  };
+
+  async #forgetOld(): Promise<void> {
+    const beforeMs = this.host.clock.now() - this.#config.RAPPORT_DECISION_RETENTION;
+    try {
+      while ((await this.#decisions.ledger.forgetBefore(beforeMs)) > 0);
+    } catch (thrown) {
+      this.host.telemetry.log.warn({ cause: messageOf(thrown) }, 'old decisions stay for another hour');
+    }
+  }
+}
+
+/** Decisions, journeys, messages and what they do. */
+@Module({
+  providers: [
+    {
+      provide: OrchestratorRoom,
+      inject: [HOST, Rooms],
+      useFactory: (host: Host, rooms: Rooms) => rooms.add(new OrchestratorRoom(host)),
+    },
+  ],
+})
+export class OrchestratorModule {}

@@ -1,0 +1,19 @@
+import type { Contender, ReserveAnswer } from '../domain/caps.js';
+
+/** Holds how much of a person's attention is used; exact whoever asks at the same time. */
+export interface CapLedger {
+  /** Gives the place to the first contender with room, durably; asking again for the same decision changes nothing. */
+  reserve(
+    profileId: string,
+    request: {
+      readonly id: string;
+      readonly atMs: number;
+      readonly timezone: string;
+      readonly contenders: readonly Contender[];
+    },
+  ): Promise<ReserveAnswer>;
+  /** Gives a place back, when its decision came to nothing. */
+  release(profileId: string, id: string): Promise<void>;
+  /** What one profile used counts for the profile that it went into. */
+  move(from: string, into: string): Promise<void>;
+}

@@ -1,0 +1,236 @@
+// In: profiles.changed.v1 (group `journeys`) and the clock. Out: messages.requested.v1 and decisions.made.v1, key profileId.
+// Order: per person; before a change seen at r is applied, every step due up to r is decided at its own instant.
+// Failure: state and what is still to be published are one document write by compare-and-set; a crash before it repeats
+// the work with the same ids, a crash after it publishes what the document holds. Versions already applied are dropped.
+import type { DecisionRecord, ProfileChange, RequestedMessage } from '@rapport/contracts';
+import type { ProfileId } from '@rapport/kernel';
+import {
+  applyMoment,
+  firstDue,
+  momentsOf,
+  noJourneys,
+  withInstance,
+  type JourneyPlan,
+  type Moment,
+  type PersonJourneys,
+} from './domain/journeys.js';
+import { emptied, mergeJourneys } from './domain/merged-journeys.js';
+import type { CapLedger } from './ports/cap-ledger.js';
+import type { DecisionFeed } from './ports/decision-ledger.js';
+import type { JourneyStore, StoredJourneys } from './ports/journey-store.js';
+import type { TakeStep } from './steps/take-step.js';
+
+export interface RunJourneysPorts {
+  readonly store: JourneyStore;
+  readonly takeStep: TakeStep;
+  readonly caps: CapLedger;
+  readonly feed: DecisionFeed;
+  /** Resolves when the messages are durable in `messages.requested.v1`. */
+  readonly request: (messages: readonly RequestedMessage[]) => Promise<void>;
+  readonly plans: readonly JourneyPlan[];
+  readonly partitionOf: (profileId: string) => number;
+  readonly maxAgeMs: number;
+  /** Told the earliest due of everything written. */
+  readonly onDue: (partition: number, dueMs: number) => void;
+}
+
+/** People whose steps are decided side by side. */
+const sideBySide = 16;
+/** People with something due that are looked at in one go. */
+const duePage = 200;
+
+export class RunJourneys {
+  readonly #startEvents: ReadonlySet<string>;
+  readonly #exitEvents: ReadonlySet<string>;
+  readonly #startSegments: ReadonlySet<string>;
+
+  constructor(readonly ports: RunJourneysPorts) {
+    const { plans } = ports;
+    this.#startEvents = new Set(plans.flatMap(({ startEvent }) => startEvent ?? []));
+    this.#startSegments = new Set(plans.flatMap(({ startSegment }) => startSegment ?? []));
+    this.#exitEvents = new Set(plans.flatMap(({ exitOn }) => exitOn));
+  }
+
+  /** Applies changes of one partition, in order. */
+  async apply(partition: number, changes: readonly ProfileChange[]): Promise<void> {
+    const byPerson = new Map<ProfileId, ProfileChange[]>();
+    for (const change of changes) {
+      const known = byPerson.get(change.profileId);
+      if (known) known.push(change);
+      else byPerson.set(change.profileId, [change]);
+    }
+    await this.#updateAll(partition, [...byPerson.keys()], async (state) =>
+      this.#advance(state, byPerson.get(state.profileId) ?? []),
+    );
+  }
+
+  /** Decides every step of the partition that is due up to and with an instant; answers how many people it moved. */
+  async fireDue(partition: number, untilMs: number): Promise<number> {
+    const seen = new Set<string>();
+    for (let moved = 0; ;) {
+      const due = await this.ports.store.due(partition, untilMs, duePage + seen.size);
+      const fresh = due.filter(({ state }) => !seen.has(state.profileId));
+      if (fresh.length === 0) return moved;
+      // One that stays due (its profile just went into another) is left for the change that says so.
+      for (const { state } of fresh) seen.add(state.profileId);
+      const ids = fresh.map(({ state }) => state.profileId);
+      moved += await this.#updateAll(partition, ids, async (state) => this.#fire(state, untilMs));
+    }
+  }
+
+  /** Publishes what a crash left unpublished. */
+  async republish(partition: number): Promise<void> {
+    for (;;) {
+      const left = await this.ports.store.unpublished(partition, duePage);
+      if (left.length === 0) return;
+      await this.#publish(left);
+    }
+  }
+
+  /** Reads, changes and writes people until each write stood; publishes what they now hold. Answers how many changed. */
+  async #updateAll(
+    partition: number,
+    ids: readonly ProfileId[],
+    change: (state: PersonJourneys) => Promise<PersonJourneys>,
+  ): Promise<number> {
+    let moved = 0;
+    for (let open = ids; open.length > 0;) {
+      const stored = await this.ports.store.getMany(open);
+      const changed: StoredJourneys[] = [];
+      await inParallel(open, async (id, index) => {
+        const { state, version } = stored[index] ?? { state: noJourneys(id, partition), version: 0 };
+        const after = await change(state);
+        if (after !== state) changed.push({ state: after, version });
+      });
+      if (changed.length === 0) return moved;
+      const stood = await this.ports.store.write(changed);
+      const written = changed.filter((_, index) => stood[index] === true);
+      moved += written.length;
+      for (const { state } of written) {
+        if (state.dueMs !== undefined) this.ports.onDue(state.partition, state.dueMs);
+      }
+      await this.#publish(written.map(({ state, version }) => ({ state, version: version + 1 })));
+      open = changed.filter((_, index) => stood[index] !== true).map(({ state }) => state.profileId);
+    }
+    return moved;
+  }
+
+  async #publish(people: readonly StoredJourneys[]): Promise<void> {
+    const full = people.filter(({ state }) => state.outbox !== undefined);
+    if (full.length === 0) return;
+    const messages = full.flatMap(({ state }) => state.outbox?.messages ?? []);
+    const decisions = full.flatMap(({ state }) => state.outbox?.decisions ?? []);
+    await Promise.all([this.ports.feed.publish(decisions), this.ports.request(messages)]);
+    const published = new Set([...messages, ...decisions].map(idOfPublished));
+    for (let open: readonly StoredJourneys[] = full; open.length > 0;) {
+      const stood = await this.ports.store.write(
+        open.map(({ state, version }) => ({ state: withoutPublished(state, published), version })),
+      );
+      // Another write came first (a merge, a cancellation): what it holds now is cleared instead.
+      const ids = open.filter((_, index) => stood[index] !== true).map(({ state }) => state.profileId);
+      const again = await this.ports.store.getMany(ids);
+      open = again.filter((one) => one !== undefined).filter(({ state }) => state.outbox !== undefined);
+    }
+  }
+
+  async #advance(before: PersonJourneys, changes: readonly ProfileChange[]): Promise<PersonJourneys> {
+    let state = before;
+    for (const change of changes) {
+      if (change.version <= state.version) continue;
+      if (change.mergedInto !== undefined) await this.ports.caps.move(state.profileId, change.mergedInto);
+      const moments = momentsOf(change, state.asOfMs, this.ports.maxAgeMs);
+      if (!this.#concerns(state, change, moments)) continue;
+      for (const moment of moments) {
+        state = await this.#fire(state, moment.atMs);
+        state = applyMoment(state, moment, this.ports.plans);
+      }
+      const asOfMs = Date.parse(change.asOf);
+      state = await this.#fire(state, asOfMs);
+      const segments = change.view.segments.map(({ name }) => name);
+      const { mergedInto: _former, ...rest } = state;
+      state = { ...rest, version: change.version, asOfMs: Math.max(asOfMs, state.asOfMs), segments };
+      if (change.mergedInto !== undefined) state = await this.#moveInto(state, change.mergedInto);
+    }
+    return state;
+  }
+
+  /** Whether a change can matter: most do not, and then nothing is written. */
+  #concerns(state: PersonJourneys, change: ProfileChange, moments: readonly Moment[]): boolean {
+    const waits = state.dueMs !== undefined;
+    if (change.mergedInto !== undefined) return Object.keys(state.starts).length > 0;
+    if (state.mergedInto !== undefined) return true;
+    if (waits && change.transitions.length > 0) return true;
+    return moments.some((moment) =>
+      moment.kind === 'event'
+        ? this.#startEvents.has(moment.event) || (waits && this.#exitEvents.has(moment.event))
+        : moment.kind === 'entered' && this.#startSegments.has(moment.segment),
+    );
+  }
+
+  /** Decides what is due up to and with an instant, the earliest first, each at its own. */
+  async #fire(before: PersonJourneys, untilMs: number): Promise<PersonJourneys> {
+    let state = before;
+    for (;;) {
+      const instance = firstDue(state.instances);
+      if (instance?.dueMs === undefined || instance.dueMs > untilMs) return state;
+      const taken = await this.ports.takeStep(state, instance, instance.dueMs);
+      if (taken === 'elsewhere') return state;
+      state = withInstance(state, taken.instance);
+      if (taken.decision === undefined) continue;
+      const { messages = [], decisions = [] } = state.outbox ?? {};
+      state = {
+        ...state,
+        outbox: {
+          messages: taken.message === undefined ? messages : [...messages, taken.message],
+          decisions: [...decisions, taken.decision],
+        },
+        unpublished: state.partition,
+      };
+    }
+  }
+
+  /**
+   * Hands what is under way to the profile that this one went into. The other document is written first: a crash
+   * between the two leaves the instances in both, under the same ids and so with the same messages.
+   */
+  async #moveInto(state: PersonJourneys, mergedInto: ProfileId): Promise<PersonJourneys> {
+    let elder = mergedInto;
+    for (;;) {
+      const [stored] = await this.ports.store.getMany([elder]);
+      const into = stored ?? { state: noJourneys(elder, this.ports.partitionOf(elder)), version: 0 };
+      if (into.state.mergedInto !== undefined && into.state.mergedInto !== state.profileId) {
+        elder = into.state.mergedInto;
+        continue;
+      }
+      const merged = mergeJourneys(state, into.state, this.ports.plans);
+      const [stood] = await this.ports.store.write([{ state: merged, version: into.version }]);
+      if (stood !== true) continue;
+      if (merged.dueMs !== undefined) this.ports.onDue(merged.partition, merged.dueMs);
+      return emptied(state, mergedInto);
+    }
+  }
+}
+
+async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++) await work(items[index] as T, index);
+  };
+  await Promise.all(Array.from({ length: Math.min(sideBySide, items.length) }, worker));
+}
+
+const idOfPublished = (one: RequestedMessage | DecisionRecord): string =>
+  'messageId' in one ? one.messageId : one.decisionId;
+
+function withoutPublished(before: PersonJourneys, published: ReadonlySet<string>): PersonJourneys {
+  const { outbox, unpublished: _unpublished, ...state } = before;
+  const left = <T extends RequestedMessage | DecisionRecord>(all: readonly T[] = []): readonly T[] =>
+    all.filter((one) => !published.has(idOfPublished(one)));
+  const messages = left(outbox?.messages);
+  const decisions = left(outbox?.decisions);
+  if (messages.length === 0 && decisions.length === 0) return state;
+  return { ...state, outbox: { messages, decisions }, unpublished: before.partition };
+}

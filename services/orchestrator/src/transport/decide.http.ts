@@ -1,0 +1,56 @@
+import type { FastifyInstance } from 'fastify';
+import type { JsonObject } from '@rapport/contracts';
+import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
+import type { DecisionLedger } from '../ports/decision-ledger.js';
+import type { Answer, DecideRequest } from '../steps/answer-request.js';
+
+export interface DecideRoutes {
+  readonly answer: Answer;
+  readonly ledger: DecisionLedger;
+  /** Throws where the request may not come in. */
+  readonly authorize: (authorization: string | undefined) => void;
+  /** Told how long an answer took. */
+  readonly onAnswered: (seconds: number, rung: string) => void;
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Reads the body of POST /v1/decide; says what was expected where it is otherwise. */
+export function readDecideBody(body: unknown): DecideRequest {
+  if (!isObject(body))
+    throw requestInvalid('expected a JSON object { person, placement, candidates?, context? }');
+  const { person, placement, candidates, context } = body;
+  if (typeof person !== 'string') throw requestInvalid(`person: expected type:value; got ${typeof person}`);
+  if (typeof placement !== 'string') {
+    throw requestInvalid(`placement: expected the name of a placement; got ${typeof placement}`);
+  }
+  const named: unknown = candidates ?? [];
+  if (!Array.isArray(named) || !named.every((name): name is string => typeof name === 'string')) {
+    throw requestInvalid('candidates: expected a list of tactic names');
+  }
+  if (context !== undefined && context !== null && !isObject(context)) {
+    throw requestInvalid('context: expected a JSON object');
+  }
+  return { person, placement, candidates: named, ...(isObject(context) ? { context } : {}) };
+}
+
+/** POST /v1/decide and GET /v1/decisions/:id. */
+export function mountDecide(http: FastifyInstance, routes: DecideRoutes): void {
+  http.post('/v1/decide', async (request) => {
+    routes.authorize(request.headers.authorization);
+    const began = performance.now();
+    const { decisionId, chosen, candidates, propensity, holdout, rung } = await routes.answer(
+      readDecideBody(request.body),
+    );
+    routes.onAnswered((performance.now() - began) / 1000, rung);
+    return { decisionId, chosen, candidates, propensity, holdout, rung };
+  });
+
+  http.get<{ Params: { id: string } }>('/v1/decisions/:id', async (request) => {
+    routes.authorize(request.headers.authorization);
+    const entry = await routes.ledger.get(request.params.id);
+    if (entry === undefined) throw decisionUnknown(request.params.id);
+    return entry;
+  });
+}

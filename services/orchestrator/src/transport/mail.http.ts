@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify';
+import { RapportError } from '@rapport/kernel';
+import { requestInvalid } from '../orchestrator.errors.js';
+import type { MailSink, SunkMail } from '../ports/mail-sink.js';
+
+export interface MailRoutes {
+  /** Undefined when mail goes to a server of the deployment. */
+  readonly sink: () => MailSink | undefined;
+  readonly authorize: (authorization: string | undefined) => void;
+  /** On loopback the page asks for no token. */
+  readonly loopback: boolean;
+}
+
+const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+export const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (one) => escapes[one] ?? one);
+
+const maxLimit = 1000;
+
+/** GET /v1/messages (JSON) and GET /mail (a page): what the local mail sink has. */
+export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
+  const open = (): MailSink => {
+    const sink = routes.sink();
+    if (sink) return sink;
+    throw new RapportError(
+      'ORCHESTRATOR_SINK_OFF',
+      'conflict',
+      'mail goes to RAPPORT_SMTP_URL, so the local mail sink is off; unset it to see mails here',
+    );
+  };
+
+  http.get<{ Querystring: { since?: string; after?: string; limit?: string } }>(
+    '/v1/messages',
+    async (request) => {
+      routes.authorize(request.headers.authorization);
+      const { since, after = since, limit = '100' } = request.query;
+      const wanted = Number(limit);
+      if (!Number.isInteger(wanted) || wanted < 1 || wanted > maxLimit) {
+        throw requestInvalid(
+          `limit: expected a whole number from 1 to ${maxLimit}; got ${limit.slice(0, 40)}`,
+        );
+      }
+      const messages = await open().listAfter(after === '' ? undefined : after, wanted);
+      return { messages, nextCursor: messages.at(-1)?.id ?? after ?? null };
+    },
+  );
+
+  http.get('/mail', async (request, reply) => {
+    if (!routes.loopback) routes.authorize(request.headers.authorization);
+    const mails = await open().newest(200);
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .send(pageOf(mails));
+  });
+}
+
+const rowOf = ({ at, to, subject, tactic, text }: SunkMail): string =>
+  `<details><summary><time>${escapeHtml(at)}</time> <b>${escapeHtml(subject)}</b> to ${escapeHtml(to)} <i>${escapeHtml(tactic)}</i></summary><pre>${escapeHtml(text)}</pre></details>`;
+
+const pageOf = (mails: readonly SunkMail[]): string => `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Mail</title>
+<style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}summary{cursor:pointer;padding:.3rem 0}time,i{color:#666}pre{white-space:pre-wrap;background:#f5f5f5;padding:1rem}</style>
+<h1>Mail</h1><p>What the platform sent to its local sink, newest first; at most 200.</p>
+${mails.length === 0 ? '<p>Nothing yet.</p>' : mails.map(rowOf).join('\n')}
+</html>
+`;
