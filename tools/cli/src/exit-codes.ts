@@ -26,7 +26,8 @@ const byStatus: Partial<Record<ErrorStatus, number>> = {
 /** The exit code of anything that was thrown. */
 export function exitCodeOf(thrown: unknown): number {
   if (!(thrown instanceof RapportError)) return exitCodes.failed;
-  return thrown.code.startsWith('CLI_USAGE')
+  if (thrown.code === 'CLI_INTERRUPTED') return exitCodes.interrupted;
+  return thrown.code.startsWith('CLI_USAGE') || thrown.code === 'IDENTIFIER_INVALID'
     ? exitCodes.usage
     : (byStatus[thrown.status] ?? exitCodes.failed);
 }

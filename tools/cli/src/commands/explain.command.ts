@@ -1,7 +1,7 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import type { DecisionRecord } from '@rapport/contracts';
 import { answer, withPlatform, type CommandContext } from '../command-context.js';
+import { tableOf } from '../table.js';
 
 export function addExplain(program: Command, context: CommandContext): void {
   program
@@ -18,15 +18,17 @@ export function addExplain(program: Command, context: CommandContext): void {
 
 function explanation(record: DecisionRecord): string {
   const { chosen } = record;
-  const candidates = new Table({
-    style: { head: [], border: [] },
-    head: ['tactic', 'variant', 'outcome', 'score', 'why'],
-    wordWrap: true,
-    colWidths: [null, null, null, null, 60],
-  });
-  for (const { tactic, variant, outcome, score, reason } of record.candidates) {
-    candidates.push([tactic, variant ?? '', outcome, score === undefined ? '' : score.toFixed(4), reason]);
-  }
+  const candidates = tableOf(
+    ['tactic', 'variant', 'outcome', 'score', 'why'],
+    record.candidates.map(({ tactic, variant, outcome, score, reason }) => [
+      tactic,
+      variant ?? '',
+      outcome,
+      score?.toFixed(4) ?? '',
+      reason,
+    ]),
+    [{}, {}, {}, { align: 'right' }, { width: 70 }],
+  );
   return [
     `Decision ${record.decisionId}`,
     `  for       ${record.person} (${record.profileId})`,
@@ -40,6 +42,6 @@ function explanation(record: DecisionRecord): string {
     ...Object.entries(record.versions).map(
       ([name, version]) => `  ${name.padEnd(9)} ${JSON.stringify(version)}`,
     ),
-    candidates.toString(),
+    candidates,
   ].join('\n');
 }

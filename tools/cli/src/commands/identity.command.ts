@@ -1,9 +1,9 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { identityProto } from '@rapport/contracts';
 import { parseIdentifier } from '@rapport/kernel';
 import { answer, withPlatform, type CommandContext } from '../command-context.js';
 import type { Platform } from '../platform/reach-platform.js';
+import { tableOf } from '../table.js';
 
 export function addIdentity(program: Command, context: CommandContext): void {
   const identity = program.command('identity').description('who is who, and since when');
@@ -64,11 +64,8 @@ async function service(platform: Platform): Promise<identityProto.IdentityServic
 }
 
 function graph(person: identityProto.GetPersonResponse): string {
-  const table = (head: string[], rows: string[][]): string => {
-    const shown = new Table({ style: { head: [], border: [] }, head });
-    shown.push(...rows);
-    return rows.length === 0 ? '  none' : shown.toString();
-  };
+  const table = (head: string[], rows: string[][]): string =>
+    rows.length === 0 ? '  none' : tableOf(head, rows);
   return [
     `${person.profileId}: ${person.identifiers.join(', ')}`,
     'What joins them',

@@ -5,12 +5,13 @@ import { importFormats } from '../import/formats.js';
 import type { ImportFormat } from '../import/import-format.js';
 import { isBalanced, reportJson, reportText } from '../import/import-report.js';
 import { createProgressDisplay } from '../import/progress-display.js';
-import { runImport } from '../import/run-import.js';
+import { lookOver, runImport, type ImportResult } from '../import/run-import.js';
 import { reachOrEmbed } from '../platform/reach-platform.js';
 
 interface Options {
   readonly format: string;
   readonly source?: string;
+  readonly dryRun?: true;
 }
 
 export function addImport(program: Command, context: CommandContext): void {
@@ -24,9 +25,18 @@ export function addImport(program: Command, context: CommandContext): void {
         .makeOptionMandatory(),
     )
     .option('--source <name>', 'the source that the events are filed under (default: the format)', readSource)
+    .option('--dry-run', 'only read the file and account for its lines')
     .action(async (file: string, options: Options) => {
       const format = importFormats.find(({ name }) => name === options.format);
-      if (format !== undefined) await importFile(file, format, options.source ?? format.name, context);
+      if (format === undefined) return;
+      const source = options.source ?? format.name;
+      const result = options.dryRun
+        ? await lookOver({ path: resolve(file), format, stopped: context.terminal.stopped })
+        : await importFile(file, format, source, context);
+      answer(context, reportJson(result, basename(file), format.name, source), () =>
+        reportText(result, basename(file)),
+      );
+      failWhen(context, !isBalanced(result));
     });
 }
 
@@ -35,13 +45,13 @@ async function importFile(
   format: ImportFormat,
   source: string,
   context: CommandContext,
-): Promise<void> {
+): Promise<ImportResult> {
   const { terminal } = context;
   const quiet = context.json();
   const say = (text: string): void => void (quiet ? undefined : terminal.err(text));
   const { dataDir } = context.config();
   say(`Looking ${basename(file)} over …`);
-  const result = await runImport({
+  return await runImport({
     path: resolve(file),
     format,
     source,
@@ -51,10 +61,6 @@ async function importFile(
     platform: () => reachOrEmbed(context.config(), terminal),
     say,
   });
-  answer(context, reportJson(result, basename(file), format.name, source), () =>
-    reportText(result, basename(file)),
-  );
-  failWhen(context, !isBalanced(result));
 }
 
 function readSource(text: string): string {

@@ -1,9 +1,9 @@
-import Table from 'cli-table3';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ingestionProto } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
 import { answer, failWhen, withPlatform, type CommandContext } from '../command-context.js';
 import type { Platform } from '../platform/reach-platform.js';
+import { tableOf } from '../table.js';
 
 /** As many records as one call gives. */
 const mostRecords = 1_000;
@@ -80,15 +80,17 @@ async function service(platform: Platform): Promise<ingestionProto.IngestionServ
 
 function listing(records: readonly ingestionProto.RejectedRecord[]): string {
   if (records.length === 0) return 'Nothing was rejected.';
-  const table = new Table({
-    style: { head: [], border: [] },
-    head: ['id', 'when', 'stage', 'source', 'why'],
-    wordWrap: true,
-    colWidths: [null, null, null, null, 80],
-  });
-  for (const { id, rejectedAt, stage, source, code, detail } of records)
-    table.push([id, rejectedAt, stage, source, `${code}: ${detail}`]);
-  return table.toString();
+  return tableOf(
+    ['id', 'when', 'stage', 'source', 'why'],
+    records.map(({ id, rejectedAt, stage, source, code, detail }) => [
+      id,
+      rejectedAt,
+      stage,
+      source,
+      `${code}: ${detail}`,
+    ]),
+    [{}, {}, {}, {}, { width: 80 }],
+  );
 }
 
 function readLimit(text: string): number {

@@ -1,6 +1,6 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { answer, withPlatform, type CommandContext } from '../command-context.js';
+import { tableOf } from '../table.js';
 
 interface Arm {
   readonly people: number;
@@ -34,25 +34,21 @@ export function addTactics(program: Command, context: CommandContext): void {
 
 function standings(tactics: readonly TacticStanding[]): string {
   if (tactics.length === 0) return 'The playbook has no tactics.';
-  const table = new Table({
-    style: { head: [], border: [] },
-    head: ['tactic', 'treated', 'mean', 'held out', 'mean', 'lift a person', '95 % interval', 'target'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
-  });
-  for (const { tactic, treated, heldOut, lift, low, high, target } of tactics) {
-    const interval = low == null || high == null ? '' : `${number(low)} … ${number(high)}`;
-    table.push([
+  const right = { align: 'right' } as const;
+  return tableOf(
+    ['tactic', 'treated', 'mean', 'held out', 'mean', 'lift a person', '95 % interval', 'target'],
+    tactics.map(({ tactic, treated, heldOut, lift, low, high, target }) => [
       tactic,
       String(treated.people),
       number(treated.mean),
       String(heldOut.people),
       number(heldOut.mean),
       lift == null ? 'too few people' : number(lift),
-      interval,
+      low == null || high == null ? '' : `${number(low)} … ${number(high)}`,
       number(target),
-    ]);
-  }
-  return table.toString();
+    ]),
+    [{}, right, right, right, right, right, right, right],
+  );
 }
 
 const number = (value: number | null | undefined): string => (value == null ? '' : value.toFixed(4));

@@ -13,7 +13,7 @@ export function readMillionths(text: string): bigint | undefined {
   return match[1] === '-' ? -size : size;
 }
 
-/** The nearest double: reading its shortest text back gives the same millionths up to nine milliard. */
+/** The nearest double; six places survive up to four milliard. */
 export function toNumber(millionths: bigint): number {
   return Number(toText(millionths));
 }

@@ -1,5 +1,5 @@
-import Table from 'cli-table3';
 import type { ImportResult } from './run-import.js';
+import { tableOf } from '../table.js';
 import { grouped } from './progress-display.js';
 
 /** What `import` answers as JSON. */
@@ -18,7 +18,7 @@ export function reportJson(result: ImportResult, file: string, format: string, s
     eventsFromEarlierRun: account.earlierEvents,
     used: account.used(),
     refused: account.refused(),
-    sendSeconds: result.sendMs / 1000,
+    ...(result.sendMs === undefined ? {} : { sendSeconds: result.sendMs / 1000 }),
     ...(result.settleMs === undefined ? {} : { settleSeconds: result.settleMs / 1000 }),
   };
 }
@@ -31,26 +31,42 @@ export function isBalanced({ account, scan }: ImportResult): boolean {
 /** The same for people. */
 export function reportText(result: ImportResult, file: string): string {
   const { account, scan } = result;
-  const table = new Table({
-    style: { head: [], border: [] },
-    colAligns: ['left', 'right', 'right', 'right'],
-    head: ['lines of the file', 'lines', 'events', 'first line'],
-  });
-  for (const entry of account.used())
-    table.push([entry.what, grouped(entry.lines), grouped(entry.events), grouped(entry.firstLine)]);
-  for (const entry of account.refused())
-    table.push([`refused – ${entry.what}`, grouped(entry.lines), '', grouped(entry.firstLine)]);
-  table.push(['read', grouped(scan.lines), grouped(account.events()), '']);
-  const seconds = result.sendMs / 1000;
-  const sent = account.events() - account.earlierEvents;
-  const rate = seconds > 0 ? `, ${grouped(Math.round(sent / seconds))} events/s` : '';
+  const rows = [
+    ...account
+      .used()
+      .map(({ what, lines, events, firstLine }) => [
+        what,
+        grouped(lines),
+        grouped(events),
+        grouped(firstLine),
+      ]),
+    ...account
+      .refused()
+      .map(({ what, lines, firstLine }) => [`refused – ${what}`, grouped(lines), '', grouped(firstLine)]),
+    ['all', grouped(scan.lines), grouped(account.events()), ''],
+  ];
+  const right = { align: 'right' } as const;
+  const table = tableOf(['lines of the file', 'lines', 'events', 'first line'], rows, [
+    {},
+    right,
+    right,
+    right,
+  ]);
   const balance = `${grouped(scan.lines)} lines read = ${grouped(account.linesUsed())} used + ${grouped(account.linesRefused())} refused`;
   return [
-    `${file}: ${grouped(sent)} events acknowledged in ${seconds.toFixed(1)} s${rate}${result.settleMs === undefined ? '' : `, worked in ${(result.settleMs / 1000).toFixed(1)} s later`}`,
+    `${file}: ${pace(result)}`,
     ...(account.earlierEvents > 0
       ? [`${grouped(account.earlierEvents)} events were acknowledged by an earlier run and not sent again`]
       : []),
-    table.toString(),
+    table,
     isBalanced(result) ? balance : `NOT BALANCED: ${balance}. This is a bug: no line may be lost.`,
   ].join('\n');
+}
+
+function pace({ account, sendMs, settleMs }: ImportResult): string {
+  if (sendMs === undefined) return `looked over only, ${grouped(account.events())} events would be sent`;
+  const sent = account.events() - account.earlierEvents;
+  const rate = sendMs > 0 ? `, ${grouped(Math.round((sent * 1000) / sendMs))} events/s` : '';
+  const later = settleMs === undefined ? '' : `, worked in ${(settleMs / 1000).toFixed(1)} s later`;
+  return `${grouped(sent)} events acknowledged in ${(sendMs / 1000).toFixed(1)} s${rate}${later}`;
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { RapportError } from '@rapport/kernel';
 import type { ImportFormat, ImportUnit } from './import-format.js';
@@ -8,7 +9,7 @@ import {
   unitsOfInvoice,
   type InvoiceLine,
 } from './online-retail.js';
-import { digestOf, openPlain } from './read-lines.js';
+import { chunksOf, digestOf } from './read-lines.js';
 
 /**
  * UCI Online Retail: invoice lines as CSV, also gzipped. Read twice: first to count each invoice's lines, then to emit
@@ -55,8 +56,13 @@ async function* readUnits(path: string, linesOf: ReadonlyMap<string, number>): A
 }
 
 async function* rowsOf(path: string): AsyncIterable<string[]> {
-  const source = await openPlain(path);
-  const rows = parse({ bom: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true });
+  const source = Readable.from(chunksOf(path), { objectMode: false });
+  const rows = parse({
+    bom: true,
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: true,
+  });
   source.on('error', (error) => rows.destroy(error));
   source.pipe(rows);
   let heading = true;

@@ -1,26 +1,27 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { PassThrough, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { RapportError } from '@rapport/kernel';
+import { messageOf, RapportError } from '@rapport/kernel';
 
-/** The bytes of a file, unpacked when it is gzip; a damaged archive ends the stream with an error that says so. */
-export async function openPlain(path: string): Promise<Readable> {
+/** The bytes of a file, unpacked when it is gzip. Throws IMPORT_FILE_DAMAGED where the archive is not whole. */
+export async function* chunksOf(path: string): AsyncIterable<Buffer> {
   const file = createReadStream(path, { highWaterMark: 1 << 18 });
-  if (!(await isGzip(path))) return file;
-  const plain = new PassThrough({ highWaterMark: 1 << 18 });
-  pipeline(file, createGunzip(), plain).catch((thrown: Error) => {
-    plain.destroy(
-      new RapportError(
-        'IMPORT_FILE_DAMAGED',
-        'invalid',
-        `${path}: expected a whole gzip file; ${thrown.message}`,
-      ),
+  const plain = (await isGzip(path))
+    ? pipeline(file, createGunzip({ chunkSize: 1 << 18 }), () => undefined)
+    : file;
+  try {
+    for await (const chunk of plain) yield chunk as Buffer;
+  } catch (thrown) {
+    throw new RapportError(
+      'IMPORT_FILE_DAMAGED',
+      'invalid',
+      `${path}: expected a file that can be read to its end; ${messageOf(thrown)}`,
     );
-  });
-  return plain;
+  } finally {
+    file.destroy();
+  }
 }
 
 async function isGzip(path: string): Promise<boolean> {

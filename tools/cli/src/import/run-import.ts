@@ -23,8 +23,8 @@ export interface ImportOptions {
 export interface ImportResult {
   readonly scan: FileScan;
   readonly account: LineAccount;
-  /** From the first event sent to the last one acknowledged. */
-  readonly sendMs: number;
+  /** From the first event sent to the last one acknowledged; absent when nothing was to be sent. */
+  readonly sendMs: number | undefined;
   /** Until everything was worked in; only where the platform can tell. */
   readonly settleMs: number | undefined;
 }
@@ -84,12 +84,7 @@ async function send(
   );
   try {
     for await (const unit of units) {
-      if (options.stopped.aborted)
-        throw new RapportError(
-          'CLI_INTERRUPTED',
-          'conflict',
-          'stopped; the same command goes on where this one ended',
-        );
+      throwWhenStopped(options.stopped);
       if (unit.kind === 'refused') account.refuse(unit.reason, unit.lines, unit.firstLine);
       else if (progress.has(unit)) {
         account.use(unit);
@@ -104,6 +99,31 @@ async function send(
     progress.close();
   }
   return account;
+}
+
+/** Reads and accounts for a file without sending anything. */
+export async function lookOver(
+  options: Pick<ImportOptions, 'path' | 'format' | 'stopped'>,
+): Promise<ImportResult> {
+  await mustBeFile(options.path);
+  const file = await options.format.open(options.path);
+  const account = new LineAccount();
+  for await (const unit of file.units()) {
+    throwWhenStopped(options.stopped);
+    if (unit.kind === 'refused') account.refuse(unit.reason, unit.lines, unit.firstLine);
+    else account.use(unit);
+  }
+  return { scan: file.scan, account, sendMs: undefined, settleMs: undefined };
+}
+
+function throwWhenStopped(stopped: AbortSignal): void {
+  if (stopped.aborted) {
+    throw new RapportError(
+      'CLI_INTERRUPTED',
+      'conflict',
+      'stopped; the same command goes on where this one ended',
+    );
+  }
 }
 
 /** An earlier run may have talked to another platform, or this one was emptied since: then nothing may be skipped. */

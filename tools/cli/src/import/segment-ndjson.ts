@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import type { ImportEvent, ImportFormat, ImportUnit } from './import-format.js';
-import { digestOf, openPlain } from './read-lines.js';
+import { chunksOf, digestOf } from './read-lines.js';
 
 /** One Segment event as JSON on each line, also gzipped. An event without a messageId gets one from the file's digest and the line. */
 export const segmentNdjson: ImportFormat = {
@@ -47,7 +48,7 @@ function nameOf(event: ImportEvent): string {
 }
 
 async function* linesOf(path: string): AsyncIterable<string> {
-  const source = await openPlain(path);
+  const source = Readable.from(chunksOf(path), { objectMode: false });
   const lines = createInterface({ input: source, crlfDelay: Infinity });
   // readline does not hand on what goes wrong in its input.
   let failed: Error | undefined;
