@@ -25,6 +25,9 @@ export interface ShopOptions {
   readonly purposes?: readonly string[];
 }
 
+/** Share of mails after which people want no more. */
+const unsubscribeShare = 0.005;
+
 /** An effect that is on its way: its worth is counted when its time comes, and it is said if it happens. */
 interface Pending {
   readonly atMs: number;
@@ -124,8 +127,28 @@ export class Shop {
     if (person === undefined || tactic === undefined) return;
     this.truth.enrol(tactic.name, person.index, mail.atMs, false);
     this.#expose(tactic, { person, device: person.devices[0] ?? '', loggedIn: true }, mail.atMs);
-    if (drawsFor(this.#options.seed, 'unsubscribe', person.index, mail.id).chance(0.005))
-      this.#revoked.add(person.index);
+    if (drawsFor(this.#options.seed, 'unsubscribe', person.index, mail.id).chance(unsubscribeShare))
+      this.#unsubscribe(person, mail);
+  }
+
+  /** Says so by the link in the mail; every page that they open afterwards knows it. */
+  #unsubscribe(person: Person, mail: Mail): void {
+    if (this.#revoked.has(person.index)) return;
+    this.#revoked.add(person.index);
+    const { run, purposes } = this.#options;
+    const key = `${run}-${person.index}-unsubscribed`;
+    const call: CallAct = {
+      kind: 'call',
+      atMs: mail.atMs + 10 * 60_000,
+      caller: { person, device: person.devices[0] ?? '', loggedIn: true },
+      said: sayTrack('Unsubscribed', {
+        purposes: [...(purposes ?? ['marketing'])],
+        campaign_name: mail.tactic,
+      }),
+      messageId: key,
+      marketing: false,
+    };
+    this.#pending.push({ atMs: call.atMs, personIndex: person.index, key, counts: [], calls: [call] });
   }
 
   #expose(tactic: ShownTactic, caller: Caller, nowMs: number, displaced?: ShownTactic): void {

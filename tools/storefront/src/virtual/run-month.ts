@@ -181,7 +181,7 @@ class Month {
     await Promise.all(Array.from({ length: Math.min(sideBySide, queue.length) }, worker));
     for (const { ask, answer } of answers) {
       this.#decisions++;
-      if (answer.chosen !== null) this.#shown++;
+      if (answer.candidates.some(({ outcome }) => outcome === 'chosen')) this.#shown++;
       this.#shop.answered(ask, answer, nowMs);
     }
   }
@@ -191,7 +191,7 @@ class Month {
       const { mails, next } = await this.door.messages(this.#cursor, this.options.signal);
       for (const mail of mails) this.#shop.mailed(mail);
       this.#mails += mails.length;
-      if (next === undefined || next === this.#cursor) return;
+      if (next === undefined || next === this.#cursor || mails.length === 0) return;
       this.#cursor = next;
     }
   }
