@@ -18,7 +18,7 @@ export function itemsBefore(recent: RecentItems, { item, atMs }: Interaction): r
     .map(([other]) => other);
 }
 
-/** The list after an interaction. */
+/** The list after an interaction; at one instant by name, so that the list follows from what is in it alone. */
 export function withInteraction(
   recent: RecentItems,
   { item, atMs }: Pick<Interaction, 'item' | 'atMs'>,
@@ -26,7 +26,9 @@ export function withInteraction(
   const known = recent.find(([other]) => other === item);
   const newest = Math.max(atMs, known?.[1] ?? atMs);
   const rest = recent.filter(([other]) => other !== item);
-  const at = rest.findIndex(([, otherAtMs]) => otherAtMs <= newest);
+  const at = rest.findIndex(
+    ([other, otherAtMs]) => otherAtMs < newest || (otherAtMs === newest && other > item),
+  );
   const list =
     at < 0
       ? [...rest, [item, newest] as const]
