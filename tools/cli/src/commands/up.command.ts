@@ -82,7 +82,8 @@ async function openDemo(
 ): Promise<() => Promise<void>> {
   const { startDemoShopProcess, startLiveTerminal } = await import('@rapport/storefront');
   const { apiToken } = credentials;
-  const writeKey = [...credentials.sources.keys()][0] ?? '';
+  // The platform's own key is not for shops.
+  const writeKey = [...credentials.sources].find(([, source]) => source !== 'rapport')?.[0] ?? '';
   const { demo, playbookDir } = context.config();
   const shop = startDemoShopProcess({ httpUrl, writeKey, apiToken, playbookDir, ...demo });
   const screen = startLiveTerminal({
