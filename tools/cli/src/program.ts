@@ -61,9 +61,19 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
       terminal.err('Stopped. The same command goes on where this one ended.');
       return exitCodes.interrupted;
     }
-    tell(thrown, terminal, json());
+    tell(explained(thrown, context), terminal, json());
     return exitCodeOf(thrown);
   }
+}
+
+/** gRPC says that nobody answers; what to do about it is ours to say. */
+function explained(thrown: unknown, context: CommandContext): unknown {
+  if (!(thrown instanceof RapportError) || thrown.code !== 'GRPC_UNAVAILABLE') return thrown;
+  return new RapportError(
+    'PLATFORM_UNREACHABLE',
+    'unavailable',
+    `expected the platform's gRPC door at ${context.config().grpcAddress}; nobody answers there. Set RAPPORT_GRPC_PORT or RAPPORT_GRPC_ADDRESS to where it listens.`,
+  );
 }
 
 function* everyCommand(command: Command): Iterable<Command> {

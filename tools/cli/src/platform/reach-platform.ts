@@ -92,13 +92,17 @@ async function runningPlatform(config: CliConfig): Promise<Platform | undefined>
 function lazyCalls(
   address: string,
   apiToken: string,
-): { open: () => Promise<Calls>; close: () => Promise<void> } {
+): {
+  readonly open: () => Promise<Calls>;
+  readonly close: () => Promise<void>;
+} {
   let calls: Promise<Calls> | undefined;
+  const open = async (): Promise<Calls> => {
+    const { createCalls } = await import('@rapport/service-host');
+    return createCalls({ addressOf: () => address, apiToken });
+  };
   return {
-    open: () =>
-      (calls ??= import('@rapport/service-host').then(({ createCalls }) =>
-        createCalls({ addressOf: () => address, apiToken }),
-      )),
+    open: () => (calls ??= open()),
     close: async () => {
       if (calls !== undefined) (await calls).close();
     },
