@@ -83,13 +83,13 @@ module.exports = {
     {
       name: 'kafkajs-in-one-place',
       severity: 'error',
-      from: { pathNot: ['^libs/event-log/', '^bench/', '^infra/'] },
+      from: { pathNot: ['^libs/event-log/', '^libs/local-engines/', '^bench/', '^infra/'] },
       to: { path: '(^|/)node_modules/kafkajs/' },
     },
     {
       name: 'mongodb-in-one-place',
       severity: 'error',
-      from: { pathNot: ['^libs/document-store/', '^bench/', '^infra/'] },
+      from: { pathNot: ['^libs/document-store/', '^libs/local-engines/', '^bench/', '^infra/'] },
       to: { path: '(^|/)node_modules/mongodb/' },
     },
     {

@@ -33,11 +33,21 @@ export const boundaries = {
           { sourceTag: 'scope:playbook', onlyDependOnLibsWithTags: ['scope:kernel'] },
           {
             sourceTag: 'scope:event-log',
-            onlyDependOnLibsWithTags: ['scope:kernel', 'scope:folder-lock', 'scope:testing'],
+            onlyDependOnLibsWithTags: [
+              'scope:kernel',
+              'scope:folder-lock',
+              'scope:local-engines',
+              'scope:testing',
+            ],
           },
           {
             sourceTag: 'scope:document-store',
-            onlyDependOnLibsWithTags: ['scope:kernel', 'scope:testing'],
+            onlyDependOnLibsWithTags: [
+              'scope:kernel',
+              'scope:folder-lock',
+              'scope:local-engines',
+              'scope:testing',
+            ],
           },
           { sourceTag: 'type:service', onlyDependOnLibsWithTags: anyLib },
         ],

@@ -1,0 +1,244 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
+import { freePorts, KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
+import { provisionKafka } from './provision.js';
+import { repositoryRoot } from './repository-root.js';
+
+const run = promisify(execFile);
+const readyMs = 90_000;
+
+export interface LocalKafkaOptions {
+  /** Data that outlives the process; a temporary folder that `dispose` removes where absent. */
+  readonly folder?: string;
+  /** A free one where absent. */
+  readonly port?: number;
+  /** Clients that come in by `proxiedPort` are told to go on to this port: the door of a proxy in front of it. */
+  readonly advertisedProxyPort?: number;
+  /** A second door that asks for SASL, with these users (PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512). */
+  readonly users?: Readonly<Record<string, string>>;
+  /** PEM texts; with them the SASL door speaks TLS. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** More broker properties, over the defaults. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Starts quickly and runs a little slower; default true. */
+  readonly quickStart?: boolean;
+  readonly owner?: Owner;
+}
+
+/** A real broker, one node, on this machine. */
+export interface LocalKafka {
+  /** `127.0.0.1:port`, without authentication. */
+  readonly brokers: readonly string[];
+  /** The door behind the proxy (see `advertisedProxyPort`). */
+  readonly proxiedPort: number;
+  /** The door that asks for SASL, over TLS where certificates were given. */
+  readonly securePort: number;
+  readonly folder: string;
+  readonly pid: number | undefined;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** kill -9, and waits until it is gone. */
+  kill(): Promise<void>;
+  pause(): void;
+  resume(): void;
+  /** Stops it and removes a temporary folder. */
+  dispose(): Promise<void>;
+}
+
+/** Provisions, formats, starts, and waits until a record went in and a group coordinator answers. */
+export async function startKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+  const classPath = await provisionKafka();
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-kafka-')));
+  mkdirSync(folder, { recursive: true });
+  const [port = 0, proxiedPort = 0, securePort = 0, controllerPort = 0] = await freePorts(4);
+  const ports = {
+    client: options.port ?? port,
+    proxied: proxiedPort,
+    secure: securePort,
+    controller: controllerPort,
+  };
+  const properties = join(folder, 'server.properties');
+  writeFileSync(properties, propertiesOf(options, folder, ports));
+  if (!existsSync(join(folder, 'data/meta.properties')))
+    await format(classPath, folder, properties, options.users ?? {});
+  const process = new KeptProcess({
+    command: 'java',
+    args: [...jvmOptions(options.quickStart ?? true), '-cp', classPath, 'kafka.Kafka', properties],
+    folder,
+    name: 'kafka',
+    owner: options.owner ?? thisProcess(),
+    remove: options.folder === undefined ? [folder] : [],
+  });
+  const brokers = [`127.0.0.1:${ports.client}`];
+  const start = async (): Promise<void> => {
+    process.start();
+    await untilReady(process, 'Kafka', readyMs, () => listens(ports.client));
+    await untilReady(process, 'Kafka', readyMs, () => answers(brokers));
+  };
+  await start();
+  return {
+    brokers,
+    proxiedPort,
+    securePort,
+    folder,
+    get pid() {
+      return process.pid;
+    },
+    start,
+    stop: () => process.stop(),
+    kill: async () => {
+      process.signal('SIGKILL');
+      await process.untilEnded();
+    },
+    pause: () => process.signal('SIGSTOP'),
+    resume: () => process.signal('SIGCONT'),
+    dispose: async () => {
+      await process.stop();
+      if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Ports {
+  readonly client: number;
+  readonly proxied: number;
+  readonly secure: number;
+  readonly controller: number;
+}
+
+function propertiesOf(options: LocalKafkaOptions, folder: string, ports: Ports): string {
+  const secure = options.users !== undefined || options.tls !== undefined;
+  const properties: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.bootstrap.servers': `127.0.0.1:${ports.controller}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'CLIENT',
+    listeners: `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${ports.proxied},CONTROLLER://127.0.0.1:${ports.controller}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
+    'advertised.listeners': `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${options.advertisedProxyPort ?? ports.proxied}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
+    'listener.security.protocol.map': `CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:${options.users === undefined ? 'SSL' : options.tls === undefined ? 'SASL_PLAINTEXT' : 'SASL_SSL'}`,
+    'log.dirs': join(folder, 'data'),
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
+    'auto.create.topics.enable': 'false',
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+    'log.cleaner.dedupe.buffer.size': '2097152',
+  };
+  if (options.users !== undefined) Object.assign(properties, saslProperties(options.users));
+  if (options.tls !== undefined) Object.assign(properties, tlsProperties(options.tls, folder));
+  Object.assign(properties, options.properties);
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+function saslProperties(users: Readonly<Record<string, string>>): Record<string, string> {
+  const plain = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`);
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
+  return {
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'listener.name.secure.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${plain.join(' ')};`,
+    'listener.name.secure.scram-sha-256.sasl.jaas.config': scram,
+    'listener.name.secure.scram-sha-512.sasl.jaas.config': scram,
+  };
+}
+
+function tlsProperties(
+  { certificate, key }: { certificate: string; key: string },
+  folder: string,
+): Record<string, string> {
+  const keystore = join(folder, 'server.pem');
+  writeFileSync(keystore, `${key}\n${certificate}\n`);
+  return {
+    'listener.name.secure.ssl.keystore.type': 'PEM',
+    'listener.name.secure.ssl.keystore.location': keystore,
+    'listener.name.secure.ssl.client.auth': 'none',
+  };
+}
+
+async function format(
+  classPath: string,
+  folder: string,
+  properties: string,
+  users: Readonly<Record<string, string>>,
+): Promise<void> {
+  const scram = Object.entries(users).flatMap(([name, password]) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]),
+  );
+  const id = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  await run(
+    'java',
+    [
+      ...jvmOptions(true),
+      '-cp',
+      classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '--standalone',
+      '-t',
+      id,
+      '-c',
+      properties,
+      ...scram,
+    ],
+    {
+      cwd: folder,
+      timeout: readyMs,
+    },
+  );
+}
+
+function jvmOptions(quickStart: boolean): string[] {
+  const quick = quickStart ? ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'] : [];
+  return [
+    '-Xmx512m',
+    ...quick,
+    `-Dlog4j2.configurationFile=${join(repositoryRoot, 'infra/local/log4j2.properties')}`,
+  ];
+}
+
+const probe = 'rapport-readiness';
+
+/** One record in and out: until then coordinators may still be loading. */
+async function answers(brokers: readonly string[]): Promise<boolean> {
+  const client = new Kafka({
+    brokers: [...brokers],
+    clientId: probe,
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 1 },
+    connectionTimeout: 2000,
+    requestTimeout: 5000,
+  });
+  const admin = client.admin();
+  const producer = client.producer({ idempotent: true });
+  try {
+    await admin.connect();
+    if (!(await admin.listTopics()).includes(probe))
+      await admin.createTopics({
+        topics: [{ topic: probe, numPartitions: 1, replicationFactor: 1 }],
+        waitForLeaders: true,
+      });
+    await producer.connect();
+    await producer.send({ topic: probe, messages: [{ value: 'ready?' }] });
+    const [high] = await admin.fetchTopicOffsets(probe);
+    await admin.setOffsets({ groupId: probe, topic: probe, partitions: [{ partition: 0, offset: '0' }] });
+    return Number(high?.high) > 0;
+  } finally {
+    await producer.disconnect();
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
+import { freePorts, KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
+import { provisionMongo } from './provision.js';
+
+const readyMs = 60_000;
+
+export interface LocalMongoOptions {
+  /** Data that outlives the process; a temporary folder that `dispose` removes where absent. */
+  readonly folder?: string;
+  /** A free one where absent. */
+  readonly port?: number;
+  /** Forces every commit to disk, as a replica set does for `j: true`; default true. */
+  readonly syncOnCommit?: boolean;
+  readonly cacheSize?: string;
+  readonly args?: readonly string[];
+  readonly owner?: Owner;
+}
+
+/** A real server that speaks MongoDB's protocol, one node, on this machine. */
+export interface LocalMongo {
+  readonly uri: string;
+  readonly port: number;
+  readonly folder: string;
+  readonly pid: number | undefined;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** kill -9, and waits until it is gone. */
+  kill(): Promise<void>;
+  pause(): void;
+  resume(): void;
+  /** Stops it and removes a temporary folder. */
+  dispose(): Promise<void>;
+}
+
+/** Provisions, starts, and waits until it answers as a primary. */
+export async function startMongo(options: LocalMongoOptions = {}): Promise<LocalMongo> {
+  const program = await provisionMongo();
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-mongo-')));
+  mkdirSync(folder, { recursive: true });
+  const port = options.port ?? (await freePorts(1))[0] ?? 0;
+  const process = new KeptProcess({
+    command: program,
+    args: [
+      ...[
+        '--host',
+        '127.0.0.1',
+        '--port',
+        String(port),
+        '--storage-path',
+        join(folder, 'data'),
+        '--cache-size',
+        options.cacheSize ?? '256M',
+      ],
+      ...[
+        '--log-level',
+        'WARNING',
+        ...((options.syncOnCommit ?? true) ? ['--sync-on-commit'] : []),
+        ...(options.args ?? []),
+      ],
+    ],
+    folder,
+    name: 'mongo',
+    owner: options.owner ?? thisProcess(),
+    remove: options.folder === undefined ? [folder] : [],
+  });
+  const uri = `mongodb://127.0.0.1:${port}/?directConnection=true`;
+  const start = async (): Promise<void> => {
+    process.start();
+    await untilReady(process, 'the MongoDB-protocol server', readyMs, () => listens(port));
+    await untilReady(process, 'the MongoDB-protocol server', readyMs, () => answers(uri));
+  };
+  await start();
+  return {
+    uri,
+    port,
+    folder,
+    get pid() {
+      return process.pid;
+    },
+    start,
+    stop: () => process.stop(),
+    kill: async () => {
+      process.signal('SIGKILL');
+      await process.untilEnded();
+    },
+    pause: () => process.signal('SIGSTOP'),
+    resume: () => process.signal('SIGCONT'),
+    dispose: async () => {
+      await process.stop();
+      if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answers(uri: string): Promise<boolean> {
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 2000 });
+  try {
+    const hello = await client.db('admin').command({ hello: 1 });
+    return hello['isWritablePrimary'] === true;
+  } finally {
+    await client.close();
+  }
+}
