@@ -1,0 +1,97 @@
+import type { Collection, DocumentStore, Stored } from '@rapport/document-store';
+import type { Origin, ProfileId } from '@rapport/kernel';
+import type { OriginState } from '../domain/origin-state.js';
+import type { PersonDocument } from '../domain/person-document.js';
+import type { PeopleStore, TimerRuns, Versioned, VersionedWrite } from '../ports/people-store.js';
+import { storeKey } from './store-key.js';
+
+interface TimerRunDocument {
+  readonly published: number;
+}
+
+/** People, origins and timer runs as documents. */
+export class DocumentPeopleStore implements PeopleStore, TimerRuns {
+  private constructor(
+    private readonly persons: Collection<PersonDocument>,
+    private readonly originStates: Collection<OriginState>,
+    private readonly runs: Collection<TimerRunDocument>,
+  ) {}
+
+  static async open(store: DocumentStore): Promise<DocumentPeopleStore> {
+    return new DocumentPeopleStore(
+      await store.collection<PersonDocument>({
+        name: 'profiles.people',
+        indexes: [
+          { name: 'due', fields: ['partition', 'due'] },
+          { name: 'run', fields: ['partition', 'run'] },
+        ],
+      }),
+      await store.collection<OriginState>({ name: 'profiles.origins' }),
+      await store.collection<TimerRunDocument>({ name: 'profiles.timer_runs' }),
+    );
+  }
+
+  async people(ids: readonly ProfileId[]): Promise<readonly (Versioned<PersonDocument> | undefined)[]> {
+    return (await this.persons.getMany(ids)).map(versioned);
+  }
+
+  async origins(ids: readonly Origin[]): Promise<readonly (Versioned<OriginState> | undefined)[]> {
+    return (await this.originStates.getMany(ids.map(storeKey))).map(versioned);
+  }
+
+  writePeople(writes: readonly VersionedWrite<ProfileId, PersonDocument>[]): Promise<readonly boolean[]> {
+    return writeAll(this.persons, writes, (id) => id);
+  }
+
+  writeOrigins(writes: readonly VersionedWrite<Origin, OriginState>[]): Promise<readonly boolean[]> {
+    return writeAll(this.originStates, writes, storeKey);
+  }
+
+  async due(partition: number, atMs: number, limit: number): Promise<readonly ProfileId[]> {
+    const found = await this.persons.scan('due', { from: [partition], to: [partition, atMs + 1], limit });
+    return found.map(({ id }) => id as ProfileId);
+  }
+
+  async earliestDue(partition: number): Promise<number | undefined> {
+    const [first] = await this.persons.scan('due', { prefix: [partition], limit: 1 });
+    return first?.doc.due;
+  }
+
+  async writtenByRunsAfter(partition: number, run: number, limit: number): Promise<readonly ProfileId[]> {
+    const found = await this.persons.scan('run', { from: [partition, run + 1], to: [partition + 1], limit });
+    return found.map(({ id }) => id as ProfileId);
+  }
+
+  async page(
+    after: ProfileId | undefined,
+    limit: number,
+  ): Promise<readonly (Versioned<PersonDocument> & { readonly id: ProfileId })[]> {
+    const found = await this.persons.scan('_id', {
+      limit,
+      ...(after === undefined ? {} : { after: { key: after, id: after } }),
+    });
+    return found.map(({ id, version, doc }) => ({ id: id as ProfileId, version, value: doc }));
+  }
+
+  async published(partition: number): Promise<number> {
+    return (await this.runs.get(String(partition)))?.doc.published ?? 0;
+  }
+
+  async markPublished(partition: number, run: number): Promise<void> {
+    await this.runs.write([{ id: String(partition), doc: { published: run } }]);
+  }
+}
+
+const versioned = <T extends object>(stored: Stored<T> | undefined): Versioned<T> | undefined =>
+  stored === undefined ? undefined : { version: stored.version, value: stored.doc };
+
+async function writeAll<Id extends string, T extends object>(
+  collection: Collection<T>,
+  writes: readonly VersionedWrite<Id, T>[],
+  keyOf: (id: Id) => string,
+): Promise<readonly boolean[]> {
+  const results = await collection.write(
+    writes.map(({ id, value, expectedVersion }) => ({ id: keyOf(id), doc: value, expectedVersion })),
+  );
+  return results.map(({ kind }) => kind === 'written');
+}

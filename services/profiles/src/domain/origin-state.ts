@@ -1,0 +1,79 @@
+import type { Origin } from '@rapport/kernel';
+import { foldConsents, type ConsentEntry } from './consents.js';
+import type { Definitions } from './definitions.js';
+import { isNewer, type ProfileEvent } from './profile-event.js';
+import { foldTraits, type TraitEntry } from './traits.js';
+
+/**
+ * Everything that one origin's events add up to, as plain data: this is the document that is stored. It follows from
+ * the set of the events alone, not from their order.
+ */
+export interface OriginState {
+  readonly origin: Origin;
+  /** Offset of the newest record folded in, by partition of `events.identified.v1`. */
+  applied: Record<string, number>;
+  /** Event times of the first and last event; null before the first. */
+  seen: [firstMs: number, lastMs: number] | null;
+  timezone: [name: string, atMs: number, messageId: string] | null;
+  traits: TraitEntry[];
+  consents: ConsentEntry[];
+  /** States of the accumulators by key. */
+  gathered: Record<string, unknown>;
+  /** The definitions that `gathered` was made by. */
+  definitions: string;
+}
+
+export const emptyOrigin = (origin: Origin, definitions: Definitions): OriginState => ({
+  origin,
+  applied: {},
+  seen: null,
+  timezone: null,
+  traits: [],
+  consents: [],
+  gathered: {},
+  definitions: definitions.gathering,
+});
+
+/** What an event moved, so that only rules that listen are asked again. */
+export interface Touched {
+  /** Numbers of the accumulators. */
+  readonly accumulators: readonly number[];
+  readonly traits: boolean;
+  readonly consents: boolean;
+  readonly firstSeen: boolean;
+}
+
+const maxTimezoneLength = 64;
+
+/** Adds an event to its origin; changes the state that it is given. */
+export function foldEvent(definitions: Definitions, state: OriginState, event: ProfileEvent): Touched {
+  const accumulators = definitions.listeners(event);
+  for (const number of accumulators) {
+    const { key, add } = definitions.accumulator(number);
+    state.gathered[key] = add(state.gathered[key], event);
+  }
+  return {
+    accumulators,
+    traits: foldTraits(state.traits, event),
+    consents: foldConsents(state.consents, event),
+    firstSeen: foldPresence(state, event),
+  };
+}
+
+/** First and last seen, and the time zone; answers whether the first moved. */
+function foldPresence(state: OriginState, { record, atMs }: ProfileEvent): boolean {
+  const timezone = record.context?.['timezone'];
+  if (typeof timezone === 'string' && timezone !== '' && timezone.length <= maxTimezoneLength) {
+    const known = state.timezone;
+    if (known === null || isNewer(atMs, record.messageId, known[1], known[2]))
+      state.timezone = [timezone, atMs, record.messageId];
+  }
+  if (state.seen === null) {
+    state.seen = [atMs, atMs];
+    return true;
+  }
+  if (atMs > state.seen[1]) state.seen[1] = atMs;
+  if (atMs >= state.seen[0]) return false;
+  state.seen[0] = atMs;
+  return true;
+}

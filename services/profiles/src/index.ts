@@ -1,0 +1,1 @@
+export { createProfilesRoom, ProfilesModule } from './profiles.module.js';

@@ -1,0 +1,50 @@
+import type { ProfileId } from '@rapport/kernel';
+import type { HeldOrigin, Person } from '../domain/person.js';
+import type { ToldEvent } from '../domain/profile-change.js';
+import type { ReadEvent } from './read-identified.js';
+
+/** A person that a batch changes. */
+export interface PersonChange {
+  readonly person: Person;
+  /** The newest record applied before the batch: what is told are the events after it. */
+  readonly after: number;
+  readonly events: ToldEvent[];
+  /** Somebody who was told of before. */
+  readonly wasSeen: boolean;
+}
+
+/** An origin that a batch changes, and by which records. */
+export interface OriginFold {
+  readonly held: HeldOrigin;
+  readonly reads: ReadEvent[];
+  /** Undefined: the origin is only passing through, its owner lives in another partition. */
+  readonly person: Person | undefined;
+}
+
+/** What a batch has changed in memory and has yet to write. */
+export class BatchWork {
+  readonly people = new Map<ProfileId, PersonChange>();
+  readonly origins = new Map<HeldOrigin, OriginFold>();
+
+  constructor(
+    readonly partition: number,
+    /** False once the partition belongs to another worker. */
+    readonly isOwned: () => boolean,
+    /** Number of the timer run that this is, if it is one. */
+    readonly run?: number,
+  ) {}
+
+  change(person: Person): PersonChange {
+    const known = this.people.get(person.profileId);
+    if (known !== undefined) return known;
+    const made: PersonChange = { person, after: person.applied, events: [], wasSeen: person.isSeen };
+    this.people.set(person.profileId, made);
+    return made;
+  }
+
+  fold(held: HeldOrigin, read: ReadEvent, person: Person | undefined): void {
+    const known = this.origins.get(held);
+    if (known === undefined) this.origins.set(held, { held, reads: [read], person });
+    else known.reads.push(read);
+  }
+}

@@ -1,0 +1,32 @@
+import { topics } from '@rapport/contracts';
+import type { Consumer, EventLog } from '@rapport/event-log';
+
+/** The group that reads accepted events before this room sees them. */
+const identityGroup = 'identity';
+
+/**
+ * The instant up to which every event that was received has been applied: timers fire up to there, so that what
+ * they decide does not depend on how far behind this room is. With nothing on the way it is the present, less a
+ * grace for what the front door has in hand; otherwise it is the instant of the newest event that came through.
+ */
+export class Horizon {
+  #newestReceivedMs = -Infinity;
+
+  constructor(
+    readonly log: EventLog,
+    readonly consumer: () => Consumer | undefined,
+    readonly now: () => number,
+    readonly graceMs: number,
+  ) {}
+
+  received(receivedMs: number): void {
+    if (receivedMs > this.#newestReceivedMs) this.#newestReceivedMs = receivedMs;
+  }
+
+  async instant(): Promise<number> {
+    const lag = (await this.consumer()?.lag()) ?? 0;
+    const behind = lag + (await this.log.groupLag(identityGroup, [topics.accepted.name]));
+    const present = this.now() - this.graceMs;
+    return behind === 0 ? present : Math.min(present, this.#newestReceivedMs - this.graceMs);
+  }
+}
