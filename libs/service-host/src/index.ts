@@ -4,9 +4,11 @@ export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './c
 export {
   GrpcServer,
   protoDir,
+  serviceDefinition,
   type CallContext,
   type GrpcBinding,
   type ServiceContract,
 } from './grpc-server.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
 export { runService } from './run-service.js';
+export { createHttpServer } from './http-server.js';
