@@ -59,7 +59,8 @@ class Connection {
   #onData(chunk: Buffer): void {
     const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     const headEnd = bytes.indexOf('\r\n\r\n');
-    const length = headEnd === -1 ? undefined : /content-length: (\d+)/i.exec(bytes.toString('latin1', 0, headEnd));
+    const length =
+      headEnd === -1 ? undefined : /content-length: (\d+)/i.exec(bytes.toString('latin1', 0, headEnd));
     if (length === undefined || length === null || bytes.length < headEnd + 4 + Number(length[1])) {
       this.#pending = bytes;
       return;

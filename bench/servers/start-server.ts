@@ -11,6 +11,7 @@ export const apiToken = 'bench-api-token';
 export const basicKey = `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}`;
 
 export interface BenchServer {
+  readonly pid: number;
   readonly port: number;
   readonly url: string;
   readonly grpcAddress: string;
@@ -57,13 +58,17 @@ async function startEntry(entry: string, dataDir: string): Promise<BenchServer> 
       child.once('exit', (code, signal) =>
         reject(new Error(`${entry} ended before it was ready (${code ?? signal})`)),
       );
-      child.on('message', (message: { kind: string; port?: number; grpc?: string; httpUrl?: string; grpcAddress?: string }) => {
-        if (message.kind === 'ready') resolveReady(message);
-      });
+      child.on(
+        'message',
+        (message: { kind: string; port?: number; grpc?: string; httpUrl?: string; grpcAddress?: string }) => {
+          if (message.kind === 'ready') resolveReady(message);
+        },
+      );
     },
   );
   const port = ready.port ?? Number(new URL(ready.httpUrl ?? '').port);
   return {
+    pid: child.pid ?? 0,
     port,
     url: `http://127.0.0.1:${port}`,
     grpcAddress: ready.grpc ?? ready.grpcAddress ?? '',

@@ -218,10 +218,9 @@ export class GrpcServer {
       void (async () => {
         try {
           const [run, context] = open(call);
-          const answers = run(
-            contract.requestStream ? call : call.request,
-            context,
-          ) as AsyncIterable<unknown>;
+          // Iterating the call itself would destroy it, answers and all, when the last request has come.
+          const requests = contract.requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
+          const answers = run(requests, context) as AsyncIterable<unknown>;
           for await (const response of answers) {
             if (context.cancelled.aborted) break;
             if (!call.write(response))

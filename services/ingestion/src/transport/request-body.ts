@@ -31,9 +31,18 @@ class Reading {
     private readonly receiver: BodyReceiver,
     private readonly ended: (reading: Reading) => void,
   ) {
+    // Neither taken off again nor joined by one for `close`: a client that goes away is found by the sweep.
     request.on('data', this.#onData);
     request.on('end', this.#onEnd);
-    request.on('close', this.#onClose);
+  }
+
+  /** Whether the client went away before its body was complete. */
+  get isAbandoned(): boolean {
+    return this.request.destroyed;
+  }
+
+  abandon(): void {
+    if (this.#finish()) this.receiver.aborted();
   }
 
   expire(timeoutMs: number): void {
@@ -46,6 +55,7 @@ class Reading {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#done) return;
     this.#length += chunk.length;
     if (this.#length > this.limit) this.#fail(tooLarge(this.limit, true));
     else this.#chunks.push(chunk);
@@ -64,10 +74,6 @@ class Reading {
       const detail = `content-encoding: expected gzip or none; got ${JSON.stringify(encoding.slice(0, 40))}`;
       this.receiver.problem({ status: 415, code: 'INGESTION_ENCODING', detail, close: false });
     }
-  };
-
-  readonly #onClose = (): void => {
-    if (this.#finish()) this.receiver.aborted();
   };
 
   /** The limit holds for what comes out, so a small body cannot become a large one in memory. */
@@ -95,9 +101,6 @@ class Reading {
   #finish(): boolean {
     if (this.#done) return false;
     this.#done = true;
-    this.request.off('data', this.#onData);
-    this.request.off('end', this.#onEnd);
-    this.request.off('close', this.#onClose);
     this.ended(this);
     return true;
   }
@@ -141,12 +144,11 @@ export class BodyReader {
 
   readonly #ended = (reading: Reading): void => void this.#open.delete(reading);
 
-  /** In the order they began, so the first one that is young enough ends the search. */
   readonly #expireOld = (): void => {
     const before = this.monotonicMs() - this.timeoutMs;
     for (const reading of this.#open) {
-      if (reading.startedMs > before) return;
-      reading.expire(this.timeoutMs);
+      if (reading.isAbandoned) reading.abandon();
+      else if (reading.startedMs <= before) reading.expire(this.timeoutMs);
     }
   };
 }
