@@ -253,8 +253,14 @@ async function walls() {
   return { ok: wrong.length === 0, text: wrong.join('\n') };
 }
 
+/** `npm ci` takes the lockfile: it names every optional package of every platform, in versions that exist. */
+function lockfile() {
+  return run('npm', ['ci', '--dry-run', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
 /** Every check by name. */
 export const checks = {
+  lockfile,
   types: () => run(bin('tsc'), ['-p', 'tsconfig.json']),
   lint: () => run(bin('eslint'), ['.', '--max-warnings', '0']),
   format: () => run(bin('prettier'), ['--check', '--log-level', 'warn', '.']),
