@@ -1,4 +1,4 @@
-import { duration, flag, readConfig, wholeNumber, z } from '@rapport/config';
+import { duration, readConfig, wholeNumber, z } from '@rapport/config';
 import { messageOf, parseDuration } from '@rapport/kernel';
 import type { ChannelDefinition } from '@rapport/playbook';
 
@@ -28,7 +28,7 @@ const schema = z.object({
   /** How many messages the local mail sink keeps, the newest. */
   RAPPORT_MAIL_SINK_MESSAGES: wholeNumber(10_000, 1, 1_000_000),
   /** Whether webhooks may go to private and loopback addresses. Default: only while the platform itself is on loopback. */
-  RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: flag(false).optional(),
+  RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: z.stringbool().optional(),
   /** How long a webhook may take to answer. */
   RAPPORT_WEBHOOK_TIMEOUT: duration('15s'),
   /** Waits before the tries after the first, with commas between; their number is the number of tries less one. */
