@@ -12,7 +12,7 @@ import type { OrchestratorConfig } from './orchestrator.config.js';
 import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import type { Channel } from './ports/channel.js';
 import type { MailSink } from './ports/mail-sink.js';
-import { DueTimers } from './steps/due-timers.js';
+import { DueTimers, takenOver } from './steps/due-timers.js';
 import { consumeRequestedMessages } from './transport/requested-messages.consumer.js';
 
 interface Line {
@@ -69,6 +69,7 @@ export class ChannelParts {
   async settle(): Promise<number> {
     let fired = 0;
     for (const { consumer, timers } of this.#lines) {
+      await takenOver(consumer);
       await consumer.caughtUp();
       if (this.host.clock instanceof VirtualClock) fired += await timers.fireAll();
     }

@@ -12,7 +12,7 @@ import type { OrchestratorConfig } from './orchestrator.config.js';
 import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import { RunJourneys } from './run-journeys.pipeline.js';
 import { awaitUpstream } from './steps/await-upstream.js';
-import { DueTimers } from './steps/due-timers.js';
+import { DueTimers, takenOver } from './steps/due-timers.js';
 import { consumeProfileChanges } from './transport/profile-changes.consumer.js';
 
 /** The part of the room that follows profiles: journeys and measurement. */
@@ -93,9 +93,11 @@ export class JourneyParts {
 
   /** Handles what there is and, in virtual time, fires what is due; answers how much that was. */
   async settle(): Promise<number> {
-    await this.#consumer?.caughtUp();
+    if (this.#consumer === undefined) return 0;
+    await takenOver(this.#consumer);
+    await this.#consumer.caughtUp();
     const fired = this.#host.clock instanceof VirtualClock ? await this.#timers.fireAll() : 0;
-    await this.#consumer?.caughtUp();
+    await this.#consumer.caughtUp();
     await Promise.allSettled(this.#handovers);
     return fired;
   }

@@ -76,9 +76,14 @@ export class OrchestratorRoom implements Room {
   };
 
   async start(): Promise<void> {
-    await this.#decisions.open();
-    await this.#channels.start();
-    await this.#journeys.start();
+    try {
+      await this.#decisions.open();
+      await this.#channels.start();
+      await this.#journeys.start();
+    } catch (thrown) {
+      await this.stop();
+      throw thrown;
+    }
     if (!(this.host.clock instanceof VirtualClock)) {
       this.#sweep = setInterval(() => void this.#forgetOld(), sweepEveryMs).unref();
     }

@@ -9,8 +9,8 @@ const emptyObject: JsonObject = {};
 function toPerson(profile: profilesProto.Profile): Person {
   const traits: Record<string, Person['traits'][string]> = {};
   for (const [name, trait] of Object.entries(profile.traits)) {
-    const { value, source, at, messageId } = trait;
-    traits[name] = { value: value as JsonValue, source, at, messageId };
+    const { source, at, messageId } = trait;
+    traits[name] = { value: trait.value as JsonValue, source, at, messageId };
   }
   const consent: Record<string, boolean> = {};
   for (const [purpose, choice] of Object.entries(profile.consent)) consent[purpose] = choice.granted;
@@ -19,7 +19,7 @@ function toPerson(profile: profilesProto.Profile): Person {
     version: Number(profile.version),
     identifiers: profile.identifiers,
     traits,
-    computedTraits: (profile.computedTraits ?? emptyObject) as Readonly<Record<string, JsonValue>>,
+    computedTraits: profile.computedTraits ?? emptyObject,
     segments: new Set(profile.segments.map(({ name }) => name)),
     consent,
     timezone: profile.timezone === '' ? 'UTC' : profile.timezone,
@@ -63,5 +63,5 @@ const toPastEvent = (event: profilesProto.TimelineEvent): PastEvent => ({
   messageId: event.messageId,
   atMs: Date.parse(event.timestamp),
   receivedAtMs: Date.parse(event.receivedAt),
-  properties: (event.properties ?? emptyObject) as JsonObject,
+  properties: event.properties ?? emptyObject,
 });

@@ -1,3 +1,4 @@
+import type { Consumer } from '@rapport/event-log';
 import { VirtualClock, type Clock } from '@rapport/kernel';
 
 export interface DueTimersOptions {
@@ -107,4 +108,11 @@ export class DueTimers {
     }
     return fired;
   }
+}
+
+/** Resolves when every partition of a consumer has been taken over: only then are its timers known. */
+export async function takenOver(consumer: Consumer): Promise<void> {
+  await Promise.all(
+    consumer.assigned().map(async (partition) => consumer.exclusively(partition, () => Promise.resolve())),
+  );
 }

@@ -1,4 +1,5 @@
-import { decisionsProto, type DecisionRecord, type JsonObject } from '@rapport/contracts';
+import type { decisionsProto } from '@rapport/contracts';
+import { type DecisionRecord, type JsonObject } from '@rapport/contracts';
 import type { Clock } from '@rapport/kernel';
 import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
@@ -24,7 +25,7 @@ export class DecisionsGrpc implements decisionsProto.DecisionsService {
       person,
       placement,
       candidates,
-      ...(context === undefined ? {} : { context: context as JsonObject }),
+      ...(context === undefined ? {} : { context: context }),
     });
     this.parts.onAnswered((performance.now() - began) / 1000, record.rung);
     return toResponse(record);

@@ -1,4 +1,4 @@
-import { journeysProto } from '@rapport/contracts';
+import type { journeysProto } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
 import { cancelled, withInstance, type Instance, type PersonJourneys } from '../domain/journeys.js';
 import { instanceEnded, instanceUnknown, requestInvalid } from '../orchestrator.errors.js';
