@@ -72,6 +72,7 @@ export function createIdentityRoom(host: Host): Room {
       await open?.teller.settle();
     },
     status: async () => ({
+      merges: meter.totals().merges,
       identity: { ...meter.totals(), lag: (await open?.consumer.lag()) ?? 0 },
     }),
     stop: async () => {

@@ -39,7 +39,7 @@ export function createIngestionRoom(host: Host): Room {
   const monotonicMs = (): number => performance.now();
   const queue = new AppendQueue(eventLogSink(host.log), config.maxAppends, monotonicMs);
   const capacity = new Capacity(config.maxInFlightBytes, config.maxInFlightRequests);
-  const meter = frontDoorMeter(host.telemetry, capacity);
+  const meter = frontDoorMeter(host.telemetry, capacity, monotonicMs);
   const trackingPlan = ajvTrackingPlan(host.playbook.trackingPlan);
   const accept = new AcceptEvents({
     rules: {
@@ -95,6 +95,7 @@ export function createIngestionRoom(host: Host): Room {
           ? `the event log, which has not made an append durable for ${Math.round(queue.oldestMs())} ms`
           : undefined,
       ),
+    status: () => Promise.resolve({ events: meter.status() }),
     settle: () => queue.idle(),
     stop: async () => {
       bodies.stop();
