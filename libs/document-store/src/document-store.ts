@@ -56,7 +56,8 @@ export interface Collection<T extends Document> {
   getMany(ids: readonly string[]): Promise<readonly (Stored<T> | undefined)[]>;
   /**
    * Writes a batch in one round trip; each document atomically, the batch as a whole not. Resolves when all of
-   * it is durable, with one result per write in order. The same id twice in a batch: done in order.
+   * it is durable, with one result per write in order. The same id twice in a batch: done in order; between
+   * different ids there is no order. A document must not be changed before the call has resolved.
    */
   write(writes: readonly Write<T>[]): Promise<readonly WriteResult[]>;
   /** By index, ascending unless `reverse`; ties by id. The index `_id` always exists. */

@@ -1,0 +1,136 @@
+import { MongoClient, MongoServerError, type MongoClientOptions } from 'mongodb';
+import { messageOf, RapportError } from '@rapport/kernel';
+import type { Collection, CollectionDeclaration, Document, DocumentStore } from '../document-store.js';
+import { bulkCommand, singleCommands } from './mongo/bulk-writes.js';
+import { keepIndexesUp } from './mongo/index-upkeep.js';
+import { MongoDocuments, storeClosed } from './mongo/mongo-documents.js';
+import { declaredIndexes, type StoredDocument } from './mongo/stored-document.js';
+import { WriteChanges } from './mongo/write-changes.js';
+
+export interface MongoDocumentStoreOptions {
+  /** A connection string with hosts, credentials and TLS options. */
+  readonly uri: string;
+  /** Default: the database of the connection string, else `rapport`. */
+  readonly database?: string;
+  /** How long to look for a server before an operation fails; default 10 s. */
+  readonly serverTimeoutMs?: number;
+  /** How long one answer may take; default 20 s. */
+  readonly answerTimeoutMs?: number;
+  /** Connections that are open at most; default 32. */
+  readonly connections?: number;
+  /** Whether to use MongoDB 8's bulkWrite command; found out from the server where absent. */
+  readonly bulkWriteCommand?: boolean;
+}
+
+/** The wire version of MongoDB 8.0, the first with a bulkWrite command that answers for each document. */
+const wireVersionOfBulkWrite = 25;
+const authenticationFailed = 18;
+
+/** Opens the document store on MongoDB 6 or newer: a replica set or a sharded cluster. */
+export async function openMongoDocumentStore(options: MongoDocumentStoreOptions): Promise<DocumentStore> {
+  const client = new MongoClient(options.uri, clientOptions(options));
+  try {
+    await client.connect();
+    const hello = await client.db('admin').command({ hello: 1 });
+    if (hello['setName'] === undefined && hello['msg'] !== 'isdbgrid') throw standalone();
+    const wireVersion = Number(hello['maxWireVersion']);
+    return new MongoDocumentStore(
+      client,
+      options.database,
+      options.bulkWriteCommand ?? wireVersion >= wireVersionOfBulkWrite,
+    );
+  } catch (thrown) {
+    await client.close();
+    throw openingError(thrown, client.options.hosts.map(String));
+  }
+}
+
+function clientOptions(options: MongoDocumentStoreOptions): MongoClientOptions {
+  return {
+    appName: 'rapport',
+    // Nothing is acknowledged, and nothing is read, that an election could still take back.
+    writeConcern: { w: 'majority', journal: true },
+    readConcern: { level: 'majority' },
+    readPreference: 'primary',
+    retryWrites: true,
+    retryReads: true,
+    ignoreUndefined: true,
+    promoteBuffers: true,
+    maxPoolSize: options.connections ?? 32,
+    serverSelectionTimeoutMS: options.serverTimeoutMs ?? 10_000,
+    connectTimeoutMS: options.serverTimeoutMs ?? 10_000,
+    socketTimeoutMS: options.answerTimeoutMs ?? 20_000,
+    waitQueueTimeoutMS: options.answerTimeoutMs ?? 20_000,
+  };
+}
+
+class MongoDocumentStore implements DocumentStore {
+  readonly #client: MongoClient;
+  readonly #database: string | undefined;
+  readonly #bulkWriteCommand: boolean;
+  readonly #opened = new Set<string>();
+  #closing: Promise<void> | undefined;
+
+  constructor(client: MongoClient, database: string | undefined, bulkWriteCommand: boolean) {
+    this.#client = client;
+    // Without a name in the connection string the driver would say `test`.
+    this.#database = database ?? (client.options.dbName === 'test' ? 'rapport' : client.options.dbName);
+    this.#bulkWriteCommand = bulkWriteCommand;
+  }
+
+  async collection<T extends Document>(declaration: CollectionDeclaration<T>): Promise<Collection<T>> {
+    const refuseWhenClosed = (): void => {
+      if (this.#closing !== undefined) throw storeClosed();
+    };
+    refuseWhenClosed();
+    const { name } = declaration;
+    if (this.#opened.has(name)) {
+      throw new RapportError(
+        'DOCUMENT_STORE_COLLECTION_TWICE',
+        'invalid',
+        `collection ${name} is open already: open it once and pass it on`,
+      );
+    }
+    const documents = this.#client.db(this.#database).collection<StoredDocument>(name);
+    const declared = declaredIndexes(name, declaration.indexes ?? []);
+    await keepIndexesUp(documents, declared);
+    this.#opened.add(name);
+    const run = this.#bulkWriteCommand ? bulkCommand(this.#client, documents) : singleCommands(documents);
+    return new MongoDocuments<T>(
+      documents,
+      declared,
+      new WriteChanges(documents, declared, run),
+      refuseWhenClosed,
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#client.close();
+    return this.#closing;
+  }
+}
+
+function standalone(): RapportError {
+  return new RapportError(
+    'DOCUMENT_STORE_NOT_REPLICATED',
+    'unavailable',
+    'MongoDB runs standalone, where nothing can be acknowledged by a majority: start it with --replSet (one node is enough) and run rs.initiate()',
+  );
+}
+
+function openingError(thrown: unknown, hosts: readonly string[]): unknown {
+  if (thrown instanceof RapportError) return thrown;
+  if (thrown instanceof MongoServerError && thrown.code === authenticationFailed) {
+    return new RapportError(
+      'DOCUMENT_STORE_AUTHENTICATION_FAILED',
+      'unauthenticated',
+      `MongoDB at ${hosts.join(', ')} refused the user or the password in RAPPORT_MONGODB_URI`,
+    );
+  }
+  return new RapportError(
+    'DOCUMENT_STORE_UNREACHABLE',
+    'unavailable',
+    `no MongoDB that takes writes answered at ${hosts.join(', ')}: check RAPPORT_MONGODB_URI and that the server runs`,
+    messageOf(thrown),
+  );
+}
