@@ -1,12 +1,16 @@
 import { Option, type Command } from 'commander';
 import { messageOf, RapportError } from '@rapport/kernel';
 import type { CommandContext } from '../command-context.js';
+import { openWebhookDesk } from '../demo/webhook-desk.js';
 
 interface Options {
   readonly profile: 'embedded' | 'cluster';
   readonly demo: boolean;
   readonly service?: string;
 }
+
+/** Where `channels.yaml` of the sample playbook sends its webhooks. */
+const webhookDeskPort = 8089;
 
 const serviceNames = ['ingestion', 'identity', 'profiles', 'model-serving', 'orchestrator'] as const;
 
@@ -94,9 +98,11 @@ async function openDemo(
     recent: () => shop.recent(),
     trouble: () => shop.trouble(),
   });
+  const desk = await openWebhookDesk(webhookDeskPort);
   return async () => {
     await screen.stop();
     await shop.stop();
+    await desk?.close();
   };
 }
 

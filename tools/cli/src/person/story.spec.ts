@@ -55,6 +55,8 @@ describe("a person's story", () => {
 ═════════════
 2 events, from 2010-12-01 08:26 to 2010-12-02 08:26. Profile p_1, version 3.
 
+Ordered twice for 25.00 GBP, on 2010-12-01 08:26.
+
 Known as
   user_id:17850
   email:ada@example.com
@@ -63,6 +65,7 @@ In numbers
   orders_count                         2
   revenue_total                        1,234.5
   bought_products                      a, b
+  0: views_7d, adds_7d
 
 Segments
   big_spender          big_spender, since 2026-01-02 03:04

@@ -1,6 +1,6 @@
 import type { JsonValue } from '@rapport/contracts';
 import type { Playbook } from '@rapport/playbook';
-import { boughtMost } from './bought-most.js';
+import { boughtMost, trade } from './bought-most.js';
 import { eventLine, instant } from './event-line.js';
 import type { PersonAnswer, TimelineEvent } from './person-answer.js';
 
@@ -28,6 +28,7 @@ export function tellStory(input: StoryInput): string {
   const count = `${events.length}${more ? ' or more' : ''} event${events.length === 1 ? '' : 's'}`;
   const sections = [
     `${asked}\n${'═'.repeat(asked.length)}\n${count}, ${seen}. Profile ${person.profileId}, version ${person.version}${person.timezone === undefined ? '' : `, ${person.timezone}`}.${person.settling === true ? '\nA merge or split is still on its way to this profile.' : ''}`,
+    trade(events),
     section(
       'Known as',
       person.identifiers.map(({ type, value }) => `${type}:${value}`),
@@ -66,13 +67,20 @@ function section(heading: string, lines: readonly string[], none?: string): stri
   return `${heading}\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
+/** Numbers that say something first; those that are zero share a line. */
 function computedLines(person: PersonAnswer, playbook: Playbook | undefined): string[] {
   const known = Object.entries(person.computedTraits).filter(
     ([, value]) => value !== null && !(Array.isArray(value) && value.length === 0),
   );
-  return known.map(
-    ([name, value]) => `${titleOf(playbook?.computedTraits, name).padEnd(36)} ${shown(value)}`,
-  );
+  const zero = known
+    .filter(([, value]) => value === 0)
+    .map(([name]) => titleOf(playbook?.computedTraits, name));
+  return [
+    ...known
+      .filter(([, value]) => value !== 0)
+      .map(([name, value]) => `${titleOf(playbook?.computedTraits, name).padEnd(36)} ${shown(value)}`),
+    ...(zero.length === 0 ? [] : [`0: ${zero.join(', ')}`]),
+  ];
 }
 
 function traitLines(person: PersonAnswer): string[] {
