@@ -13,6 +13,8 @@ const person: PersonAnswer = {
     orders_count: 2,
     revenue_total: 1234.5,
     last_category: null,
+    views_7d: 0,
+    adds_7d: 0,
     bought_products: ['a', 'b'],
   },
   segments: [{ name: 'big_spender', since: '2026-01-02T03:04:05.000Z' }],
