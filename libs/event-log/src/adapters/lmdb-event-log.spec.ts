@@ -276,11 +276,11 @@ describe('LMDB event log, beyond the contract', () => {
         topic,
         Array.from({ length: 1000 }, (_, at) => ({ key: `k${at}`, value })),
       );
-    let longestMs = 0;
-    let last = performance.now();
+    let sinceTimer = 0;
+    let most = 0;
     const watch = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - last);
-      last = performance.now();
+      most = Math.max(most, sinceTimer);
+      sinceTimer = 0;
     }, 1);
     const consumers = await Promise.all(
       Array.from({ length: 6 }, (_, n) =>
@@ -289,6 +289,7 @@ describe('LMDB event log, beyond the contract', () => {
           topics: [topic],
           maxBatch: 100,
           onBatch: async ({ records }) => {
+            sinceTimer++;
             const until = performance.now() + 1;
             while (performance.now() < until) records.at(0);
           },
@@ -297,7 +298,7 @@ describe('LMDB event log, beyond the contract', () => {
     );
     await Promise.all(consumers.map((consumer) => consumer.caughtUp()));
     clearInterval(watch);
-    // 24 partitions have batches of 1 ms ready at any time; one after the other without a break would be 1.2 s.
-    expect(longestMs).toBeLessThan(150);
+    // 24 partitions have batches of 1 ms ready at any time; a timer of 1 ms gets its turn between any few of them.
+    expect(most).toBeLessThan(12);
   });
 });

@@ -14,9 +14,9 @@ import type {
 } from '../event-log.js';
 import { partitionOfKey } from '../partitioner.js';
 import { checkRecord, topicMissing } from '../record-limits.js';
+import { EventLoopTurns } from '../consuming/event-loop-turns.js';
 import { CommittedPositions } from './lmdb/committed-positions.js';
 import { ConsumerGroup } from './lmdb/consumer-group.js';
-import { EventLoopTurns } from './lmdb/event-loop-turns.js';
 import { GroupCommit } from './lmdb/group-commit.js';
 import { maintainTopic } from './lmdb/maintenance.js';
 import { chunkKey, offsetOfKey, PartitionLog } from './lmdb/partition-log.js';

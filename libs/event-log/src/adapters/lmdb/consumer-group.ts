@@ -1,7 +1,8 @@
 import { RapportError } from '@rapport/kernel';
 import type { ConsumeFailure, Consumer, ConsumerOptions } from '../../event-log.js';
-import type { EventLoopTurns } from './event-loop-turns.js';
-import { Lane, notOwned, type LanePositions } from './lane.js';
+import type { EventLoopTurns } from '../../consuming/event-loop-turns.js';
+import { Lane, notOwned } from '../../consuming/lane.js';
+import { LogInput, type Positions } from './log-input.js';
 import type { PartitionLog } from './partition-log.js';
 
 interface Member {
@@ -15,7 +16,7 @@ interface Owned {
 }
 
 /** Where the group's positions are kept, and how to wait until they are durable. */
-export interface GroupPositions extends LanePositions {
+export interface GroupPositions extends Positions {
   drain(): Promise<void>;
 }
 
@@ -112,18 +113,29 @@ export class ConsumerGroup {
       return;
     }
     if (wanted === undefined) return;
+    this.#owned.set(partition, { member: wanted, lane: this.#laneFor(partition, wanted) });
+  }
+
+  #laneFor(partition: number, member: Member): Lane {
     const logs = this.logs.flatMap((topic) => topic[partition] ?? []);
-    const positions: LanePositions = {
+    const positions: Positions = {
       get: (log) => this.positions.get(log),
       set: (log, position) => {
         this.positions.set(log, position);
         for (const progress of this.#progress) progress();
       },
     };
-    this.#owned.set(partition, {
-      member: wanted,
-      lane: new Lane(partition, wanted.options, logs, positions, this.turns, wanted.onFailure),
+    const lane = new Lane({
+      partition,
+      consumer: member.options,
+      inputs: logs.map((log) => new LogInput(log, positions)),
+      turns: this.turns,
+      onFailure: member.onFailure,
+      mayWork: () => true,
     });
+    const unsubscribe = logs.map((log) => log.onAdvance(() => lane.signal()));
+    void lane.done.then(() => unsubscribe.forEach((each) => each()));
+    return lane;
   }
 
   #caughtUp(member: Member): Promise<void> {
