@@ -1,5 +1,7 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadPlaybook } from '@rapport/playbook';
 import {
   compareLifts,
@@ -14,19 +16,26 @@ import { repositoryRoot, startPlatform } from '@rapport/testing';
 const seeds = Array.from({ length: 20 }, (_, at) => at + 1);
 /** Two cores: two platforms at a time. */
 const sideBySide = 2;
-const people = 1_500;
-const stepMs = 2 * 3_600_000;
+const people = 800;
+/** The sample playbook's 10 % of so few people would be too few in the held-out arm; `npm run bench -- lifts` has many, and 10 %. */
+const holdout = 0.3;
+const stepMs = 4 * 3_600_000;
 const start = '2026-03-02T00:00:00.000Z';
-const limitMs = 15 * 60_000;
+const limitMs = 30 * 60_000;
 
+// Nothing has to outlive the test: where the machine has a folder in memory, it spares the disk.
+const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rapport-month-'));
+const playbookDir = join(base, 'playbook');
 let terms: ShopTerms;
-const months: MonthReport[] = [];
 
-async function month(
-  seed: number,
-  options: { people: number; days?: number },
-): Promise<{ report: MonthReport; digest: string }> {
-  const platform = await startPlatform({ virtualFrom: start });
+interface Lived {
+  readonly report: MonthReport;
+  readonly digest: string;
+}
+
+async function live(seed: number, options: { people: number; days?: number }): Promise<Lived> {
+  const dataDir = mkdtempSync(join(base, 'data-'));
+  const platform = await startPlatform({ virtualFrom: start, dataDir, playbookDir });
   try {
     const report = await runMonth({
       ...platform,
@@ -40,59 +49,74 @@ async function month(
     return { report, digest: body.digest };
   } finally {
     await platform.stop();
+    rmSync(dataDir, { recursive: true, force: true });
   }
 }
 
+beforeAll(async () => {
+  cpSync(join(repositoryRoot, 'playbook'), playbookDir, { recursive: true });
+  const file = join(playbookDir, 'playbook.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^holdout: .*$/m, `holdout: ${holdout}`));
+  const playbook = await loadPlaybook(playbookDir);
+  expect(playbook.holdout).toBe(holdout);
+  terms = shopTermsOf(playbook);
+});
+
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
 describe('a simulated month', () => {
+  const months: MonthReport[] = [];
+
   beforeAll(async () => {
-    terms = shopTermsOf(await loadPlaybook(join(repositoryRoot, 'playbook')));
     const waiting = [...seeds];
     const worker = async (): Promise<void> => {
-      for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift())
-        months.push((await month(seed, { people })).report);
+      for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+        months.push((await live(seed, { people })).report);
+      }
     };
     await Promise.all(Array.from({ length: sideBySide }, worker));
     months.sort((a, b) => a.seed - b.seed);
   }, limitMs);
 
   it('comes through whole: every event accepted, pages decided, mails sent', () => {
+    expect(months.map(({ seed }) => seed)).toEqual(seeds);
     for (const { seed, events, accepted, rejected, decisions, shown, mails } of months) {
       expect({ seed, accepted, rejected: rejected.first }).toEqual({ seed, accepted: events, rejected: [] });
       expect(decisions).toBeGreaterThan(people);
       expect(shown).toBeGreaterThan(people / 5);
-      expect(mails).toBeGreaterThan(people / 20);
+      expect(mails).toBeGreaterThan(people / 10);
     }
+  });
+
+  it('puts exactly those people into each arm that the shop saw put there', () => {
+    const onSite = months.flatMap(({ seed, tactics }) =>
+      tactics.filter(({ truth }) => truth.treatedPeople > 0).map((tactic) => ({ seed, ...tactic })),
+    );
+    expect(onSite.length).toBeGreaterThan(2 * seeds.length);
+    expect(
+      onSite.map(({ seed, reported }) => [seed, reported?.tactic, reported?.treated, reported?.heldOut]),
+    ).toEqual(
+      onSite.map(({ seed, truth }) => [seed, truth.tactic, truth.treatedPeople, truth.heldOutPeople]),
+    );
   });
 
   it('has the true lift of every tactic inside its reported 95 % interval in at least 18 of 20 seeds', () => {
     const rows = compareLifts(months);
-    console.log(coverageTable(rows));
+    process.stdout.write(`\n${coverageTable(rows)}\n`);
+    expect(rows.length).toBe(terms.tactics.length);
     expect(
       rows.filter(({ covered }) => covered < 18).map(({ tactic, covered }) => `${tactic}: ${covered}`),
     ).toEqual([]);
   });
 
   it('reports without bias: over all seeds the mean error stays within four standard errors', () => {
-    const biased = compareLifts(months).filter(
-      ({ biasInStandardErrors }) => Math.abs(biasInStandardErrors) > 4,
-    );
-    expect(
-      biased.map(({ tactic, biasInStandardErrors }) => `${tactic}: ${biasInStandardErrors.toFixed(1)}`),
-    ).toEqual([]);
+    const biased = compareLifts(months).filter((row) => Math.abs(row.biasInStandardErrors) > 4);
+    expect(biased.map((row) => `${row.tactic}: ${row.biasInStandardErrors.toFixed(1)}`)).toEqual([]);
   });
 
-  it('would notice a truth that is off', () => {
-    const off = compareLifts(months, ({ low, high }) => 2 * (high - low));
-    expect(off.filter(({ covered }) => covered >= 18)).toEqual([]);
-  });
-
-  it('met the people that the shop met', () => {
-    for (const { tactics } of months) {
-      for (const { truth, reported } of tactics.filter(({ truth: { treatedPeople } }) => treatedPeople > 0)) {
-        expect(reported?.treated).toBeGreaterThan(truth.treatedPeople * 0.97);
-        expect(reported?.treated).toBeLessThan(truth.treatedPeople * 1.03 + 3);
-      }
-    }
+  it('would notice a truth that is off by more than the interval says', () => {
+    const off = compareLifts(months, ({ low, high }) => high - low);
+    expect(off.filter(({ covered }) => covered >= 18).map(({ tactic }) => tactic)).toEqual([]);
   });
 });
 
@@ -101,11 +125,11 @@ describe('a seed', () => {
     'gives the same month twice, to the last decision',
     async () => {
       const [first, second] = await Promise.all([
-        month(77, { people: 200, days: 10 }),
-        month(77, { people: 200, days: 10 }),
+        live(77, { people: 200, days: 10 }),
+        live(77, { people: 200, days: 10 }),
       ]);
       expect(first.report.decisions).toBeGreaterThan(100);
-      const timeless = ({ report: { elapsedMs: _, ...report }, digest }: typeof first): object => ({
+      const timeless = ({ report: { elapsedMs: _, ...report }, digest }: Lived): object => ({
         ...report,
         digest,
       });

@@ -31,7 +31,7 @@ const unsubscribeShare = 0.005;
 /** An effect that is on its way: its worth is counted when its time comes, and it is said if it happens. */
 interface Pending {
   readonly atMs: number;
-  readonly personIndex: number;
+  readonly caller: Caller;
   readonly key: string;
   readonly counts: readonly { readonly tactic: string; readonly expected: number }[];
   readonly calls: readonly CallAct[];
@@ -51,6 +51,8 @@ export class Shop {
   readonly #byEmail: ReadonlyMap<string, Person>;
   readonly #exposures = new Map<string, number>();
   readonly #revoked = new Set<number>();
+  /** Devices that somebody has logged in on or left an address on, by person; the first one first. */
+  readonly #linked = new Map<number, readonly string[]>();
   #planned: Act[] = [];
   #next = 0;
   #months = 0;
@@ -72,29 +74,55 @@ export class Shop {
   history(speed = 1): ShopEvent[] {
     const { seed, startMs } = this.#options;
     const acts = this.people.flatMap((person) => recallHistory(seed, person, this.catalogue, startMs, speed));
+    for (const { caller } of acts) this.#link(caller);
     return inOrder(acts).flatMap((act) => (act.kind === 'call' ? [this.say(act, act.atMs)] : []));
   }
 
   /** Everything that happens from where it stood up to and including an instant, in order of time. */
   until(toMs: number): Act[] {
     while (toMs >= this.#options.startMs + this.#months * monthMs) this.#planMonth();
-    const acts: Act[] = [];
+    const planned: Act[] = [];
     for (
       let act = this.#planned[this.#next];
       act !== undefined && act.atMs <= toMs;
       act = this.#planned[++this.#next]
     )
-      acts.push(act);
+      planned.push(act);
+    const acts = inOrder([...planned, ...this.#dueReactions(toMs)]);
+    for (const act of acts) if (act.kind === 'call') this.#link(act.caller);
+    return acts;
+  }
+
+  #dueReactions(toMs: number): Act[] {
     const due = this.#pending.filter((pending) => pending.atMs <= toMs);
-    if (due.length === 0) return acts;
+    if (due.length === 0) return [];
     this.#pending = this.#pending.filter((pending) => pending.atMs > toMs);
-    due.sort((a, b) => a.atMs - b.atMs || a.personIndex - b.personIndex || (a.key < b.key ? -1 : 1));
-    for (const pending of due) {
-      for (const { tactic, expected } of pending.counts)
-        this.truth.count(tactic, pending.personIndex, pending.atMs, expected);
-      acts.push(...pending.calls);
+    due.sort((a, b) => a.atMs - b.atMs || (a.key < b.key ? -1 : 1));
+    for (const { atMs, caller, counts } of due) {
+      for (const { tactic, expected } of counts)
+        this.truth.count(tactic, this.#visitor(caller), atMs, expected);
     }
-    return inOrder(acts);
+    return due.flatMap(({ calls }) => calls);
+  }
+
+  /** A device on which somebody has said who they are is that person's from then on. */
+  #link({ person, device, loggedIn }: Caller): void {
+    const known = this.#linked.get(person.index) ?? [];
+    if (!loggedIn || known.includes(device)) return;
+    this.#linked.set(person.index, [...known, device]);
+    this.truth.join(`${person.index}/${device}`, `${person.index}`);
+  }
+
+  /** Whom the platform can take a caller for. */
+  #visitor({ person, device }: Caller): string {
+    return this.#linked.get(person.index)?.includes(device) === true
+      ? `${person.index}`
+      : `${person.index}/${device}`;
+  }
+
+  /** As whom a person acts on a mail: on a device that is known to be theirs. */
+  #reader(person: Person): Caller {
+    return { person, device: this.#linked.get(person.index)?.[0] ?? person.devices[0] ?? '', loggedIn: true };
   }
 
   /** The call that an act makes, stamped with an instant of the caller's choice (by rights the act's own). */
@@ -108,10 +136,10 @@ export class Shop {
 
   /** Tells a person what a page showed them, at the instant the platform decided. */
   answered(ask: AskAct, answer: Answer, nowMs: number): void {
-    const { person } = ask.caller;
+    const visitor = this.#visitor(ask.caller);
     for (const candidate of answer.candidates) {
       if (enrollingOutcomes.has(candidate.outcome))
-        this.truth.enrol(candidate.tactic, person.index, nowMs, candidate.outcome === 'holdout');
+        this.truth.enrol(candidate.tactic, visitor, nowMs, candidate.outcome === 'holdout');
     }
     const shown = answer.chosen === null ? undefined : this.#tactics.get(answer.chosen.tactic);
     if (shown === undefined) return;
@@ -125,8 +153,9 @@ export class Shop {
     const person = this.#byEmail.get(mail.to.toLowerCase());
     const tactic = this.#tactics.get(mail.tactic);
     if (person === undefined || tactic === undefined) return;
-    this.truth.enrol(tactic.name, person.index, mail.atMs, false);
-    this.#expose(tactic, { person, device: person.devices[0] ?? '', loggedIn: true }, mail.atMs);
+    const reader = this.#reader(person);
+    this.truth.enrol(tactic.name, this.#visitor(reader), mail.atMs, false);
+    this.#expose(tactic, reader, mail.atMs);
     if (drawsFor(this.#options.seed, 'unsubscribe', person.index, mail.id).chance(unsubscribeShare))
       this.#unsubscribe(person, mail);
   }
@@ -140,7 +169,7 @@ export class Shop {
     const call: CallAct = {
       kind: 'call',
       atMs: mail.atMs + 10 * 60_000,
-      caller: { person, device: person.devices[0] ?? '', loggedIn: true },
+      caller: this.#reader(person),
       said: sayTrack('Unsubscribed', {
         purposes: [...(purposes ?? ['marketing'])],
         campaign_name: mail.tactic,
@@ -148,7 +177,7 @@ export class Shop {
       messageId: key,
       marketing: false,
     };
-    this.#pending.push({ atMs: call.atMs, personIndex: person.index, key, counts: [], calls: [call] });
+    this.#pending.push({ atMs: call.atMs, caller: call.caller, key, counts: [], calls: [call] });
   }
 
   #expose(tactic: ShownTactic, caller: Caller, nowMs: number, displaced?: ShownTactic): void {
@@ -171,7 +200,7 @@ export class Shop {
     const key = `${run}-${person.index}-${tactic.name}-${this.#exposures.get(`${person.index}|${tactic.name}`) ?? 0}`;
     this.#pending.push({
       atMs,
-      personIndex: person.index,
+      caller,
       key,
       counts,
       calls: reaction.happens ? this.#callsOf(tactic, caller, atMs, key, reaction.said) : [],
