@@ -38,7 +38,7 @@ export async function* answersInOrder<In, Out>(
       const next = open[0];
       if (next !== undefined) {
         const value = await next;
-        open.shift();
+        void open.shift();
         signals.taken?.();
         yield value;
       } else if (ended) break;

@@ -90,7 +90,7 @@ describe('routes', () => {
       headers: { 'content-type': 'text/plain', 'content-encoding': 'gzip' },
       body: stream,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(response.status).toBe(200);
     expect(await acceptedIds()).toContain('gzip-1');
   });

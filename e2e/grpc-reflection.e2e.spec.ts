@@ -1,0 +1,306 @@
+import {
+  credentials,
+  Metadata,
+  status,
+  Client,
+  type ClientDuplexStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import protobuf from 'protobufjs';
+import descriptor from 'protobufjs/ext/descriptor/index.js';
+import { startPlatform, type TestPlatform } from '@rapport/testing';
+
+// The client here knows one contract, reflection's own, by its field numbers. Everything else it asks the server.
+const reflectionProto = `
+syntax = "proto3";
+message Request { string host = 1; oneof ask { string file_by_filename = 3; string file_containing_symbol = 4; string list_services = 7; } }
+message Files { repeated bytes file_descriptor_proto = 1; }
+message Service { string name = 1; }
+message Services { repeated Service service = 1; }
+message Failure { int32 error_code = 1; string error_message = 2; }
+message Response { string valid_host = 1; Files file_descriptor_response = 4; Services list_services_response = 6; Failure error_response = 7; }
+`;
+interface Reflected {
+  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Uint8Array[] };
+  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+  readonly errorResponse?: { readonly errorCode: number; readonly errorMessage: string };
+}
+
+const { root: own } = protobuf.parse(reflectionProto);
+const Request = own.lookupType('Request');
+const Response = own.lookupType('Response');
+
+/** The descriptor extension adds this to Root at run time; its types do not say so. */
+const rootOf: { fromDescriptor(set: protobuf.Message): protobuf.Root } = Object.assign(protobuf.Root);
+
+interface FileDescriptor {
+  readonly name: string;
+  readonly dependency?: readonly string[];
+}
+
+/** Asks reflection one thing after the other on one stream. */
+class Reflection {
+  readonly #stream: ClientDuplexStream<object, Reflected>;
+
+  constructor(client: Client, version: 'v1' | 'v1alpha') {
+    this.#stream = client.makeBidiStreamRequest<object, Reflected>(
+      `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
+      (request) => Buffer.from(Request.encode(Request.fromObject(request)).finish()),
+      (bytes) => Response.toObject(Response.decode(bytes), { arrays: false }),
+    );
+  }
+
+  async ask(request: object): Promise<Reflected> {
+    const answer = new Promise<Reflected>((resolve, reject) =>
+      this.#stream.once('data', resolve).once('error', reject),
+    );
+    this.#stream.write(request);
+    return await answer;
+  }
+
+  async services(): Promise<readonly string[]> {
+    const { listServicesResponse } = await this.ask({ listServices: '*' });
+    return (listServicesResponse?.service ?? []).map(({ name }) => name).sort();
+  }
+
+  /** The types of a service, with every file that they depend on. */
+  async typesOf(service: string): Promise<protobuf.Root> {
+    const files = new Map<string, FileDescriptor>();
+    const take = (answer: Reflected): void => {
+      for (const bytes of answer.fileDescriptorResponse?.fileDescriptorProto ?? []) {
+        const decoded: unknown = descriptor.FileDescriptorProto.decode(bytes);
+        const file = decoded as FileDescriptor;
+        files.set(file.name, file);
+      }
+    };
+    const missing = (): string | undefined =>
+      [...files.values()].flatMap((file) => file.dependency ?? []).find((name) => !files.has(name));
+    take(await this.ask({ fileContainingSymbol: service }));
+    for (let name = missing(); name !== undefined; name = missing())
+      take(await this.ask({ fileByFilename: name }));
+    const root = rootOf.fromDescriptor(
+      descriptor.FileDescriptorSet.fromObject({ file: [...files.values()] }),
+    );
+    root.resolveAll();
+    return root;
+  }
+
+  close(): void {
+    this.#stream.cancel();
+    this.#stream.on('error', () => undefined);
+  }
+}
+
+/** Calls a method that is known from its descriptor alone. */
+async function call(
+  client: Client,
+  types: protobuf.NamespaceBase,
+  service: string,
+  method: string,
+  request: object,
+  metadata = new Metadata(),
+): Promise<Record<string, unknown>> {
+  const { requestType, responseType } = types.lookupService(service).methods[method] as protobuf.Method;
+  const In = types.lookupType(requestType);
+  const Out = types.lookupType(responseType);
+  return await new Promise((resolve, reject) => {
+    client.makeUnaryRequest<object, protobuf.Message>(
+      `/${service}/${method}`,
+      (message) => Buffer.from(In.encode(In.fromObject(message)).finish()),
+      (bytes) => Out.decode(bytes),
+      request,
+      metadata,
+      { deadline: Date.now() + 20_000 },
+      (error: ServiceError | null, answer?: protobuf.Message) =>
+        error || answer === undefined
+          ? reject(error ?? new Error('no answer'))
+          : resolve(Out.toObject(answer, { defaults: true, enums: String, longs: Number })),
+    );
+  });
+}
+
+/** Asks again until the answer is the one that is waited for; what was accepted takes a moment to reach the person. */
+async function until<T>(ask: () => Promise<T>, isIt: (answer: T) => boolean): Promise<T> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const answer = await ask().catch((error: unknown) => error);
+    if (!(answer instanceof Error) && isIt(answer as T)) return answer as T;
+    if (performance.now() > deadline)
+      throw new Error(
+        `waited in vain; the last answer was ${answer instanceof Error ? answer.message : JSON.stringify(answer)}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+let platform: TestPlatform;
+let client: Client;
+beforeAll(async () => {
+  platform = await startPlatform();
+  client = new Client(platform.grpcAddress, credentials.createInsecure());
+});
+afterAll(async () => {
+  client.close();
+  await platform.stop();
+});
+
+const ingestion = 'rapport.ingestion.v1.IngestionService';
+const everyService = [
+  'grpc.health.v1.Health',
+  'inference.GRPCInferenceService',
+  'rapport.identity.v1.IdentityService',
+  ingestion,
+  'rapport.models.v1.ModelsService',
+  'rapport.orchestrator.v1.DecisionsService',
+  'rapport.orchestrator.v1.JourneysService',
+  'rapport.profiles.v1.ProfilesService',
+];
+
+describe.each(['v1', 'v1alpha'] as const)('reflection %s', (version) => {
+  it('names every service, and describes each down to its last type', async () => {
+    const reflection = new Reflection(client, version);
+    const services = await reflection.services();
+    expect(services).toEqual(
+      expect.arrayContaining(everyService.filter((name) => name !== 'grpc.health.v1.Health')),
+    );
+    for (const service of services.filter((name) => !name.startsWith('grpc.'))) {
+      const types = await reflection.typesOf(service);
+      expect(types.lookupService(service).methodsArray.length).toBeGreaterThan(0);
+    }
+    expect(
+      (await reflection.ask({ fileContainingSymbol: 'rapport.nothing.v1.Nothing' })).errorResponse?.errorCode,
+    ).toBe(status.NOT_FOUND);
+    reflection.close();
+  });
+
+  it('is enough to send an event and to read the person', async () => {
+    const reflection = new Reflection(client, version);
+    const types = await reflection.typesOf(ingestion);
+    const userId = `known-by-${version}`;
+    // In a descriptor fields have their proto names, and a map is a list of entries, as on the wire.
+    const text = (value: string) => ({ string_value: value });
+    const metadata = new Metadata();
+    metadata.set('x-write-key', platform.writeKey);
+    const answer = await call(
+      client,
+      types,
+      ingestion,
+      'Accept',
+      {
+        events: [
+          {
+            type: 'identify',
+            message_id: `${version}-1`,
+            user_id: userId,
+            traits: { fields: [{ key: 'plan', value: text('pro') }] },
+          },
+          { type: 'track', message_id: `${version}-2`, user_id: userId },
+        ],
+      },
+      metadata,
+    );
+    expect(answer['results']).toEqual([
+      { message_id: `${version}-1`, accepted: true, code: '', detail: '' },
+      expect.objectContaining({
+        message_id: `${version}-2`,
+        accepted: false,
+        code: 'INGESTION_FIELD_MISSING',
+      }),
+    ]);
+    const rejected = await call(client, types, ingestion, 'ListRejected', {
+      code: 'INGESTION_FIELD_MISSING',
+      limit: 1,
+    });
+    expect(rejected['records']).toEqual([
+      expect.objectContaining({ stage: 'ingestion', code: 'INGESTION_FIELD_MISSING' }),
+    ]);
+
+    const profiles = 'rapport.profiles.v1.ProfilesService';
+    const profileTypes = await reflection.typesOf(profiles);
+    const { requestType } = profileTypes.lookupService(profiles).methods['GetProfile'] as protobuf.Method;
+    const [personField] = profileTypes.lookupType(requestType).fieldsArray;
+    const person = await until(
+      () =>
+        call(client, profileTypes, profiles, 'GetProfile', {
+          [personField?.name ?? '']: `user_id:${userId}`,
+        }),
+      (answer) => JSON.stringify(answer).includes('pro'),
+    );
+    expect(JSON.stringify(person)).toContain(userId);
+    reflection.close();
+  });
+});
+
+describe('health', () => {
+  const healthTypes = protobuf
+    .parse(
+      `
+    syntax = "proto3"; package grpc.health.v1;
+    message HealthCheckRequest { string service = 1; }
+    message HealthCheckResponse { enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; } ServingStatus status = 1; }
+    service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse); }
+  `,
+    )
+    .root.resolveAll();
+  const check = (service: string) => call(client, healthTypes, 'grpc.health.v1.Health', 'Check', { service });
+  const watch = (service: string) => {
+    const In = healthTypes.lookupType('grpc.health.v1.HealthCheckRequest');
+    const Out = healthTypes.lookupType('grpc.health.v1.HealthCheckResponse');
+    const stream = client.makeServerStreamRequest<object, { status: number }>(
+      '/grpc.health.v1.Health/Watch',
+      (message) => Buffer.from(In.encode(In.fromObject(message)).finish()),
+      (bytes) => ({ status: Out.toObject(Out.decode(bytes), { defaults: true })['status'] as number }),
+      { service },
+    );
+    stream.on('error', () => undefined);
+    return stream;
+  };
+
+  it('is SERVING for the server and each of its services, NOT_FOUND for a stranger', async () => {
+    for (const service of ['', ...everyService.filter((name) => name !== 'grpc.health.v1.Health')]) {
+      expect([service, await check(service)]).toEqual([service, { status: 'SERVING' }]);
+    }
+    await expect(check('rapport.nothing.v1.Nothing')).rejects.toMatchObject({ code: status.NOT_FOUND });
+  });
+
+  it('is told at once by Watch, also for a stranger', async () => {
+    for (const [service, expected] of [
+      ['', 1],
+      ['rapport.nothing.v1.Nothing', 3],
+    ] as const) {
+      const stream = watch(service);
+      const first = await new Promise<{ status: number }>((resolve) => stream.once('data', resolve));
+      expect(first.status).toBe(expected);
+      stream.cancel();
+    }
+  });
+
+  it('turns to NOT_SERVING before a stop', async () => {
+    const leaving = await startPlatform();
+    const other = new Client(leaving.grpcAddress, credentials.createInsecure());
+    const seen: number[] = [];
+    const Out = healthTypes.lookupType('grpc.health.v1.HealthCheckResponse');
+    const stream = other.makeServerStreamRequest<object, number>(
+      '/grpc.health.v1.Health/Watch',
+      () => Buffer.alloc(0),
+      (bytes) => Out.toObject(Out.decode(bytes), { defaults: true })['status'] as number,
+      {},
+    );
+    stream.on('error', () => undefined);
+    const first = new Promise<void>((resolve) => stream.once('data', () => resolve()));
+    const turned = new Promise<void>((resolve) => {
+      stream.on('data', (state: number) => {
+        seen.push(state);
+        if (state === 2) resolve();
+      });
+    });
+    await first;
+    const stopped = leaving.stop();
+    await turned;
+    stream.cancel();
+    await stopped;
+    expect(seen.slice(0, 2)).toEqual([1, 2]);
+    other.close();
+  });
+});
