@@ -2,7 +2,7 @@
 // Out:     the graph changed as one, identity.changed.v1 for every profile it touches, a line of history each.
 // Order:   the answer comes after the change is durable and told.
 // Failure: nothing is half done: whoever meets a change that was begun completes it; asking again is harmless.
-import type { Clock, Identifier } from '@rapport/kernel';
+import type { Identifier } from '@rapport/kernel';
 import { edgeKey, observe, pairOf, type Edge } from './domain/evidence.js';
 import type { HistoryEntry } from './domain/identifier-document.js';
 import { alone, type Person } from './domain/person.js';
@@ -41,14 +41,16 @@ const maxForgetAttempts = 100;
 const personOf = (root: StoredIdentifier): Person => root.doc.person ?? alone(root.id as Identifier);
 
 function entryOf(
+  ports: GraphPorts,
   kind: HistoryEntry['kind'],
   from: Identifier,
   to: Identifier,
   reason: string,
-  clock: Clock,
 ): HistoryEntry {
-  const at = clock.now();
-  return { id: `${kind}:${at}:${edgeKey({ a: from, b: to })}`, kind, at, from, to, reason };
+  const at = ports.clock.now();
+  // Told apart from the same operation at the same instant, which virtual time allows.
+  const id = `${kind}:${at}:${ports.random().toString(36).slice(2, 10)}:${edgeKey({ a: from, b: to })}`;
+  return { id, kind, at, from, to, reason };
 }
 
 export function createChangePeople({ ports, cache, teller }: ChangePeopleParts): ChangePeople {
@@ -73,8 +75,9 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
     request: RegroupRequest,
     untold: Untold,
   ): Promise<void> => {
-    await regroupPeople(ports, seeds, request, untold);
+    const isDone = await regroupPeople(ports, seeds, request, untold);
     await tell(untold);
+    if (!isDone) throw unknownPerson(seeds[0] as Identifier);
   };
 
   return {
@@ -92,9 +95,7 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
       const edge = observe(from, to, ports.clock.now(), 'api');
       const known = personOf(one).edges.some((it) => edgeKey(it) === edgeKey(edge));
       const change = known ? { lift: edge } : { add: edge, lift: edge };
-      const history = known
-        ? []
-        : [{ ...entryOf('link', from, to, reason, ports.clock), lifts: true as const }];
+      const history = known ? [] : [{ ...entryOf(ports, 'link', from, to, reason), lifts: true as const }];
       await apply([from, to], { change, kind: 'linked', reason, history }, untold);
       const after = await rootsOf(from, to, untold);
       if (after.one.id !== after.other.id)
@@ -118,7 +119,7 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
         );
       }
       if (!isRetracted) {
-        const history = [{ ...entryOf('unlink', from, to, reason, ports.clock), lifts: true as const }];
+        const history = [{ ...entryOf(ports, 'unlink', from, to, reason), lifts: true as const }];
         const change = { retract: [{ ...pair, at: ports.clock.now() }] };
         await apply([from, to], { change, kind: 'unlinked', reason, history }, untold);
       }
@@ -133,7 +134,7 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
       const joining = edges.filter(({ a, b }) => a === person || b === person);
       const rest = members.find((id) => id !== person);
       if (joining.length > 0 && rest !== undefined) {
-        const history = [entryOf('split', person, rest, reason, ports.clock)];
+        const history = [entryOf(ports, 'split', person, rest, reason)];
         const change = { retract: joining.map(({ a, b }) => ({ a, b, at })) };
         await apply([person, ...members], { change, kind: 'split', reason, history }, untold);
       }

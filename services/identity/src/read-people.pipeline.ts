@@ -42,6 +42,8 @@ export function createReadPeople(ports: GraphPorts, teller: Teller): ReadPeople 
       return { profileId: profileIdOf(id), identifiers: [...found.members].sort() };
     },
     graphOf: async (person) => {
+      // What was told but not yet written down belongs to the history too.
+      await teller.settle();
       const { id, doc, person: found } = await find(person);
       const profiles = found.members.map(profileIdOf);
       const histories = await ports.histories.getMany(profiles);

@@ -77,22 +77,25 @@ export function regroup(
   };
 }
 
-/** Whether two people are the same in members and in the evidence that counts. */
+/** Whether two people are the same in members and in the evidence that counts, down to when it was first seen. */
 export function samePerson(one: Person, other: Person): boolean {
-  const sameKeys = (
-    x: readonly { a: Identifier; b: Identifier }[],
-    y: readonly { a: Identifier; b: Identifier }[],
-  ): boolean => {
-    if (x.length !== y.length) return false;
-    const keys = new Set(x.map(edgeKey));
-    return y.every((pair) => keys.has(edgeKey(pair)));
-  };
   const members = new Set(one.members);
   return (
     one.members.length === other.members.length &&
     other.members.every((id) => members.has(id)) &&
-    sameKeys(one.edges, other.edges) &&
-    sameKeys(one.refused, other.refused) &&
-    sameKeys(one.retracted, other.retracted)
+    sameEvidence(one.edges, other.edges) &&
+    sameEvidence(one.refused, other.refused) &&
+    samePairs(one.retracted, other.retracted)
   );
+}
+
+function sameEvidence(one: readonly Edge[], other: readonly Edge[]): boolean {
+  if (one.length !== other.length) return false;
+  const firsts = new Map(one.map((edge) => [edgeKey(edge), edge.first]));
+  return other.every((edge) => firsts.get(edgeKey(edge)) === edge.first);
+}
+
+function samePairs(one: readonly Retraction[], other: readonly Retraction[]): boolean {
+  const keys = new Set(one.map(edgeKey));
+  return one.length === other.length && other.every((pair) => keys.has(edgeKey(pair)));
 }

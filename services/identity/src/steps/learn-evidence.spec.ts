@@ -1,8 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Identifier } from '@rapport/kernel';
+import type { AcceptedEvent, IdentityChange } from '@rapport/contracts';
+import { profileIdOf, seededRandom, type Identifier } from '@rapport/kernel';
 import { bruteForcePeople, type PairSeen } from '../fixtures/brute-force-people.js';
-import { openTestGraph, seen, type TestGraph } from '../fixtures/temporary-graph.js';
+import {
+  Died,
+  openTestGraph,
+  seen,
+  type TestGraph,
+  type TestWorker,
+  type Weather,
+} from '../fixtures/temporary-graph.js';
+import { Untold } from '../ports/graph-ports.js';
+import { findPeople } from './find-people.js';
 
 /** Low, so that refusals are common. */
 const limits = { user_id: 1, email: 2, anonymous_id: 3 };
@@ -42,6 +52,51 @@ const evidenceOf = (sightings: readonly Sighting[]): PairSeen[] =>
     ids.slice(1).map((id) => ({ pair: [ids[0] as string, id] as const, minute })),
   );
 
+/** Identifies batches one after another; a worker that dies is replaced, and its batch comes again. */
+async function workThrough(batches: readonly AcceptedEvent[][], weather: Weather): Promise<TestWorker> {
+  let worker = graph.worker(weather);
+  for (const batch of batches) {
+    for (let done = false; !done;) {
+      try {
+        await worker.identify(batch);
+        done = true;
+        if (weather.random() < 0.3) await worker.teller.settle();
+      } catch (thrown) {
+        if (!(thrown instanceof Died)) throw thrown;
+        worker = graph.worker(weather);
+      }
+    }
+  }
+  return worker;
+}
+
+/**
+ * What consumers know in the end is what is stored: the record of each profile with the highest version. While
+ * nobody dies that is also the last one, so that compaction keeps it.
+ */
+async function expectToldAsStored(ids: readonly string[], isLast: boolean): Promise<void> {
+  const last = new Map<string, IdentityChange>();
+  for (const change of graph.told) {
+    const before = last.get(change.profileId)?.membershipVersion ?? 0;
+    if (isLast || change.membershipVersion >= before) last.set(change.profileId, change);
+  }
+  const { rootOf } = await findPeople(graph.worker().ports, ids as Identifier[], new Untold());
+  for (const [id, root] of rootOf) {
+    expect(root).toBeDefined();
+    if (root === undefined) continue;
+    const told = last.get(profileIdOf(root.id as Identifier));
+    expect(told?.identifiers).toContain(id);
+    expect(told?.identifiers).toEqual([...(root.doc.person?.members ?? [])].sort());
+    expect(told?.membershipVersion).toBe(root.doc.membershipVersion);
+    if (root.id !== id) expect(last.get(profileIdOf(id))?.identifiers ?? []).toEqual([]);
+  }
+}
+
+async function settleAll(worker: TestWorker): Promise<void> {
+  for (let tries = 0; worker.teller.open > 0 && tries < 20; tries++) await worker.teller.settle();
+  expect(worker.teller.open).toBe(0);
+}
+
 describe('learning evidence', () => {
   it('gives the people of the oracle in any order of arrival, with duplicates, in any batches', async () => {
     await fc.assert(
@@ -65,7 +120,44 @@ describe('learning evidence', () => {
           );
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
+    );
+  });
+
+  it('gives the people of the oracle with several workers that race and die', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(sighting, { minLength: 4, maxLength: 25 }),
+        fc.integer(),
+        fc.integer({ min: 2, max: 4 }),
+        fc.constantFrom(0, 0.03),
+        async (drawn, seed, workers, deathRate) => {
+          graph.told.length = 0;
+          const sightings = own(drawn);
+          const random = seededRandom(seed);
+          const weather = { random, maxTurns: 4, deathRate };
+          const survivors = await Promise.all(
+            Array.from({ length: workers }, async (_, worker) => {
+              const mine = sightings.filter((_it, i) => i % workers === worker || random() < 0.1);
+              const batches: AcceptedEvent[][] = [];
+              while (mine.length > 0) {
+                const batch = mine.splice(0, 1 + Math.floor(random() * 3));
+                batches.push(batch.map(({ ids, minute }) => seen(ids, minute)));
+              }
+              return await workThrough(batches, weather);
+            }),
+          );
+          weather.deathRate = 0;
+          for (const survivor of survivors) await settleAll(survivor);
+          await graph.worker().recover();
+          const ids = idsOf(sightings);
+          expect(await graph.groups(ids as Identifier[])).toEqual(
+            bruteForcePeople(ids, evidenceOf(sightings), limits),
+          );
+          await expectToldAsStored(ids, deathRate === 0);
+        },
+      ),
+      { numRuns: 30 },
     );
   });
 });

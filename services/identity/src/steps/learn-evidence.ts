@@ -89,13 +89,11 @@ async function learnRound(ports: GraphPorts, evidence: Evidence, untold: Untold)
     if (candidate.stored === undefined && candidate.joinedTo === undefined) candidate.dirty = true;
   }
   await writeCandidates(ports, [...candidates.values()], at, untold);
+  const missed: Edge[] = [];
   for (const edge of weighing.contrary) {
-    const change = {
-      change: { add: edge },
-      kind: 'linked' as const,
-      reason: `seen together by ${edge.source}, before what spoke against it`,
-    };
-    await regroupPeople(ports, [edge.a, edge.b], change, untold);
+    const reason = `seen together by ${edge.source}, before what spoke against it`;
+    const request = { change: { add: edge }, kind: 'linked' as const, reason };
+    if (!(await regroupPeople(ports, [edge.a, edge.b], request, untold))) missed.push(edge);
   }
   const isDone = (touches: readonly Candidate[]): boolean => touches.every(({ outcome }) => outcome !== null);
   const done = weighing.weighed.filter(({ touches }) => isDone(touches));
@@ -110,7 +108,7 @@ async function learnRound(ports: GraphPorts, evidence: Evidence, untold: Untold)
     known: done.map(({ known }) => known),
     rest: {
       origins: origins.filter((id) => !rootOf.has(id)),
-      edges: [...undone.map(({ edge }) => edge), ...weighing.deferred],
+      edges: [...undone.map(({ edge }) => edge), ...weighing.deferred, ...missed],
     },
     regrouped: weighing.contrary.length > 0,
   };

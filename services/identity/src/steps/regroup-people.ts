@@ -23,18 +23,20 @@ const maxWeighed = 20_000;
 /**
  * Divides the people of some identifiers anew after a change of evidence, together with whoever that touches
  * through refused evidence. Done when working it out once more on what is then stored changes nothing: two
- * workers that regroup neighbours at the same time cannot both miss what the other did.
+ * workers that regroup neighbours at the same time cannot both miss what the other did. Answers false where an
+ * identifier of the evidence to add has no document yet.
  */
 export async function regroupPeople(
   ports: GraphPorts,
   seeds: readonly Identifier[],
   request: RegroupRequest,
   untold: Untold,
-): Promise<void> {
+): Promise<boolean> {
   let due: RegroupRequest = request;
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const scope = await gatherScope(ports, seeds, due.change, untold);
-    if (isUnchanged(scope)) return;
+    if (!hasBoth(scope, due.change.add)) return false;
+    if (isUnchanged(scope)) return true;
     const planner = [...scope.roots.values()].reduce((x, y) =>
       isElder({ id: x.id, created: x.doc.created }, { id: y.id, created: y.doc.created }) ? x : y,
     );
@@ -131,6 +133,11 @@ async function gatherScope(
     if (regrouping.touched.length === 0 || members.size > maxWeighed) return { roots, people, regrouping };
     scopeIds = [...seeds, ...roots.keys(), ...regrouping.touched];
   }
+}
+
+function hasBoth({ people }: Scope, edge: EvidenceChange['add']): boolean {
+  const has = (id: Identifier): boolean => [...people.values()].some(({ members }) => members.includes(id));
+  return edge === undefined || (has(edge.a) && has(edge.b));
 }
 
 function isUnchanged(scope: Scope): boolean {

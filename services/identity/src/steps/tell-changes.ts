@@ -17,32 +17,47 @@ export interface Teller {
   readonly open: number;
 }
 
+/** A document as it was told, and the last membership of it that we announced. */
+interface Told {
+  readonly stored: StoredIdentifier;
+  readonly announced: number;
+}
+
 export function createTeller(ports: GraphPorts): Teller {
-  const told = new Map<string, StoredIdentifier>();
+  const told = new Map<string, Told>();
   let running: Promise<void> | undefined;
 
+  const enter = (stored: StoredIdentifier, isAnnounced: boolean): void => {
+    const { membershipVersion } = stored.doc;
+    const announced = isAnnounced ? membershipVersion : (told.get(stored.id)?.announced ?? membershipVersion);
+    told.set(stored.id, { stored, announced });
+  };
+
   const tell = async (untold: Untold): Promise<void> => {
-    const due = untold.all().filter((stored) => (told.get(stored.id)?.version ?? 0) < stored.version);
+    const due = untold.all().filter((stored) => (told.get(stored.id)?.stored.version ?? 0) < stored.version);
     if (due.length === 0) return;
     await ports.announce(due.flatMap(({ id, doc }) => changeOf(id as Identifier, doc) ?? []));
-    for (const stored of due) told.set(stored.id, stored);
+    for (const stored of due) enter(stored, stored.doc.outbox?.change !== undefined);
   };
 
   const settleOnce = async (): Promise<void> => {
     const due = [...told.values()];
     if (due.length === 0) return;
-    await writeHistory(ports, due);
-    const now = await ports.people.getMany(due.map(({ id }) => id));
+    await writeHistory(
+      ports,
+      due.map(({ stored }) => stored),
+    );
+    const now = await ports.people.getMany(due.map(({ stored }) => stored.id));
     const clearable = await withoutBusy(
       ports,
       now.filter((stored) => stored !== undefined),
     );
     const again: StoredIdentifier[] = [];
     const clear: StoredIdentifier[] = [];
-    due.forEach((stored, i) => {
+    due.forEach(({ stored, announced }, i) => {
       const current = now[i];
       if (current === undefined) told.delete(stored.id);
-      else if (current.doc.membershipVersion > stored.doc.membershipVersion) again.push(current);
+      else if (current.doc.membershipVersion > announced) again.push(current);
       else if (current.doc.outbox === undefined) told.delete(stored.id);
       else if (clearable.has(stored.id)) {
         if (current.version === stored.version) clear.push(current);
@@ -64,7 +79,7 @@ export function createTeller(ports: GraphPorts): Teller {
    */
   const tellAgain = async (stored: readonly StoredIdentifier[]): Promise<void> => {
     await ports.announce(stored.map((it) => changeOf(it.id as Identifier, it.doc) ?? asItStands(it)));
-    for (const it of stored) told.set(it.id, it);
+    for (const it of stored) enter(it, true);
   };
 
   return {
