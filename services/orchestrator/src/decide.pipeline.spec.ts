@@ -220,9 +220,11 @@ describe('caps', () => {
       playbook({ tactics: [tactic('only', { caps: [{ max: 1, per: '1d' }] })] }),
     );
     const ada = world.people.add('ada');
-    // The first write reserves, the second would be the ledger's.
-    const dying = await world.start(new Mortal((await writesOfStart(world)) + 2, 'before'));
+    const mortal = new Mortal(Infinity, 'before');
+    const dying = await world.start(mortal);
     await dying.settle();
+    // The first write reserves, the second would be the ledger's.
+    mortal.diesAt = mortal.writes + 2;
     await ask(dying, ada).then(
       () => expect('an answer').toBe('none'),
       (thrown: unknown) => expect(thrown).toBeInstanceOf(Error),
@@ -234,11 +236,3 @@ describe('caps', () => {
     expect((await ask(room, ada)).chosen?.tactic).toBe('fallback');
   });
 });
-
-/** How often a room writes before it is asked anything. */
-async function writesOfStart(temporary: TemporaryRoom): Promise<number> {
-  const counted = new Mortal(Infinity, 'before');
-  const room = await temporary.start(counted);
-  await room.settle();
-  return counted.writes;
-}

@@ -9,6 +9,7 @@ import {
   firstDue,
   momentsOf,
   noJourneys,
+  segmentsBefore,
   withInstance,
   type JourneyPlan,
   type Moment,
@@ -140,6 +141,8 @@ export class RunJourneys {
       if (change.mergedInto !== undefined) await this.ports.caps.move(state.profileId, change.mergedInto);
       const moments = momentsOf(change, state.asOfMs, this.ports.maxAgeMs);
       if (!this.#concerns(state, change, moments)) continue;
+      // Changes that did not matter were not written, so what is stored may be older than the change before this one.
+      state = { ...state, segments: segmentsBefore(change) };
       for (const moment of moments) {
         state = await this.#fire(state, moment.atMs);
         state = applyMoment(state, moment, this.ports.plans);

@@ -151,6 +151,16 @@ export function momentsOf(change: ProfileChange, seenUntilMs: number, maxAgeMs: 
   return moments.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** The segments that held before a change: its state with its transitions taken back, the last first. */
+export function segmentsBefore(change: ProfileChange): readonly string[] {
+  const segments = new Set(change.view.segments.map(({ name }) => name));
+  for (const { kind, segment } of [...change.transitions].reverse()) {
+    if (kind === 'entered') segments.delete(segment);
+    else segments.add(segment);
+  }
+  return [...segments];
+}
+
 /** The instance that is due first; ties by id. */
 export function firstDue(instances: readonly Instance[]): Instance | undefined {
   let first: Instance | undefined;
