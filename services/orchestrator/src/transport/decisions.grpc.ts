@@ -1,5 +1,5 @@
 import type { decisionsProto } from '@rapport/contracts';
-import { type DecisionRecord, type JsonObject } from '@rapport/contracts';
+import { type DecisionRecord } from '@rapport/contracts';
 import type { Clock } from '@rapport/kernel';
 import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
