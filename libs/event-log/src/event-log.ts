@@ -73,6 +73,7 @@ export interface ConsumerOptions {
 /** Work of a consumer that failed and will be tried again. */
 export interface ConsumeFailure {
   readonly group: string;
+  /** -1: the consumer as a whole (its connection, its membership). */
   readonly partition: number;
   readonly thrown: unknown;
   readonly retryInMs: number;

@@ -452,33 +452,30 @@ export function eventLogContract(
         expect(most).toBeGreaterThan(1);
       });
 
-      (traits.ordersTopics ? it : it.skip)(
-        'hands out an earlier topic first when several have records',
-        async () => {
-          const key = keyFor(3);
-          for (const each of [other, topic])
-            await log.append(
-              each,
-              Array.from({ length: 20 }, (_, n) =>
-                record(key, `${each === topic ? 'first' : 'second'} ${n}`),
-              ),
-            );
-          const got: (string | null)[] = [];
-          const consumer = await consume(
-            'ordered',
-            (batch) => void got.push(...batch.records.map((each) => text(each.value))),
-            {
-              topics: [topic, other],
-              maxBatch: 6,
-            },
+      // Where it is not promised it is not tested: between topics Kafka has no order.
+      const whereOrdered = traits.ordersTopics ? it : () => undefined;
+      whereOrdered('hands out an earlier topic first when several have records', async () => {
+        const key = keyFor(3);
+        for (const each of [other, topic])
+          await log.append(
+            each,
+            Array.from({ length: 20 }, (_, n) => record(key, `${each === topic ? 'first' : 'second'} ${n}`)),
           );
-          await consumer.caughtUp();
-          expect(got).toEqual([
-            ...Array.from({ length: 20 }, (_, n) => `first ${n}`),
-            ...Array.from({ length: 20 }, (_, n) => `second ${n}`),
-          ]);
-        },
-      );
+        const got: (string | null)[] = [];
+        const consumer = await consume(
+          'ordered',
+          (batch) => void got.push(...batch.records.map((each) => text(each.value))),
+          {
+            topics: [topic, other],
+            maxBatch: 6,
+          },
+        );
+        await consumer.caughtUp();
+        expect(got).toEqual([
+          ...Array.from({ length: 20 }, (_, n) => `first ${n}`),
+          ...Array.from({ length: 20 }, (_, n) => `second ${n}`),
+        ]);
+      });
 
       it('refuses topics that are missing or not co-partitioned', async () => {
         await expect(

@@ -1,0 +1,321 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { RapportError, systemClock, type Clock } from '@rapport/kernel';
+import type {
+  ConsumeFailure,
+  Consumer,
+  ConsumerOptions,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  Position,
+  TopicContract,
+} from '../event-log.js';
+import { EventLoopTurns } from '../consuming/event-loop-turns.js';
+import { partitionOfKey } from '../partitioner.js';
+import { checkRecord, topicMissing } from '../record-limits.js';
+import { GroupMember, type GroupTiming } from './kafka/group-member.js';
+import {
+  briefRetry,
+  kafkaClient,
+  kafkaError,
+  patientRetry,
+  type KafkaConnection,
+} from './kafka/kafka-client.js';
+import { PartitionReader } from './kafka/partition-reader.js';
+import { SendQueue } from './kafka/send-queue.js';
+import {
+  alter,
+  createMissing,
+  differences,
+  mismatch,
+  type TopicDifference,
+  type TopicPlacement,
+} from './kafka/topic-settings.js';
+
+export interface KafkaEventLogOptions extends KafkaConnection, TopicPlacement, GroupTiming {
+  /** Where records without a timestamp get theirs; default the machine's clock. */
+  readonly clock?: Clock;
+  /** Told whenever a consumer's work failed and will be tried again. */
+  readonly onFailure?: (failure: ConsumeFailure) => void;
+}
+
+interface Topic {
+  readonly name: string;
+  /** By partition, the broker that leads it. */
+  readonly leaders: readonly number[];
+}
+
+/** Opens the event log that a Kafka cluster keeps. */
+export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
+  const admin = await connectedAdmin(options);
+  return new KafkaEventLog(options, admin);
+}
+
+/** What is not as the contracts say, missing topics included. */
+export async function checkKafkaTopics(
+  options: KafkaEventLogOptions,
+  contracts: readonly TopicContract[],
+): Promise<readonly TopicDifference[]> {
+  return withAdmin(options, async (admin) => {
+    const there = new Set(await admin.listTopics());
+    const missing = contracts.filter(({ name }) => !there.has(name));
+    return [
+      ...missing.map(({ name }): TopicDifference => ({
+        topic: name,
+        setting: 'topic',
+        is: 'missing',
+        expected: 'there',
+        remedy: 'rapport topics apply',
+        alterable: true,
+      })),
+      ...(await differences(
+        admin,
+        contracts.filter(({ name }) => there.has(name)),
+        options,
+      )),
+    ];
+  });
+}
+
+/** Creates and alters what can be; answers what is left to be done by hand. */
+export async function applyKafkaTopics(
+  options: KafkaEventLogOptions,
+  contracts: readonly TopicContract[],
+): Promise<readonly TopicDifference[]> {
+  return withAdmin(options, async (admin) => {
+    await createMissing(admin, contracts, options);
+    return alter(admin, contracts, options);
+  });
+}
+
+async function connectedAdmin(options: KafkaEventLogOptions): Promise<Admin> {
+  const admin = kafkaClient(options, briefRetry).admin();
+  try {
+    await admin.connect();
+    await admin.describeCluster();
+    return admin;
+  } catch (thrown) {
+    await admin.disconnect().catch(() => undefined);
+    throw kafkaError(thrown, options);
+  }
+}
+
+async function withAdmin<T>(options: KafkaEventLogOptions, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = await connectedAdmin(options);
+  try {
+    return await work(admin);
+  } catch (thrown) {
+    throw kafkaError(thrown, options);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+class KafkaEventLog implements EventLog {
+  readonly #options: KafkaEventLogOptions;
+  readonly #admin: Admin;
+  readonly #kafka: Kafka;
+  readonly #clock: Clock;
+  readonly #topics = new Map<string, Topic>();
+  readonly #members = new Set<GroupMember>();
+  readonly #turns = new EventLoopTurns();
+  readonly #sending: SendQueue;
+  #reader: PartitionReader | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: KafkaEventLogOptions, admin: Admin) {
+    this.#options = options;
+    this.#admin = admin;
+    this.#clock = options.clock ?? systemClock;
+    this.#kafka = kafkaClient(options);
+    this.#sending = new SendQueue({
+      connect: async () => {
+        const producer = this.#kafka.producer({
+          idempotent: true,
+          maxInFlightRequests: 5,
+          allowAutoTopicCreation: false,
+          retry: patientRetry,
+        });
+        await producer.connect();
+        return producer;
+      },
+      leaderOf: (topic, partition) => this.#topics.get(topic)?.leaders[partition] ?? -1,
+      onFailed: (thrown) => {
+        // Leaders may have moved.
+        this.#topics.clear();
+        return kafkaError(thrown, this.#options, 'EVENT_LOG_WRITE_FAILED');
+      },
+    });
+  }
+
+  async ensureTopics(contracts: readonly TopicContract[]): Promise<void> {
+    this.#refuseWhenClosed();
+    try {
+      await createMissing(this.#admin, contracts, this.#options);
+      const found = await differences(this.#admin, contracts, this.#options);
+      if (found.length > 0) throw mismatch(found);
+      await this.#load(contracts.map(({ name }) => name));
+    } catch (thrown) {
+      throw kafkaError(thrown, this.#options);
+    }
+  }
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<readonly Position[]> {
+    this.#refuseWhenClosed();
+    for (const record of records) checkRecord(topic, record);
+    const { leaders } = this.#topics.get(topic) ?? (await this.#topic(topic));
+    return this.#sending.append(topic, leaders.length, records, this.#clock.now());
+  }
+
+  async consume(consumer: ConsumerOptions): Promise<Consumer> {
+    this.#refuseWhenClosed();
+    const topics = await Promise.all(consumer.topics.map((name) => this.#topic(name)));
+    if (topics.length === 0 || new Set(topics.map(({ leaders }) => leaders.length)).size > 1) {
+      throw new RapportError(
+        'EVENT_LOG_NOT_COPARTITIONED',
+        'invalid',
+        `group ${consumer.group} reads ${consumer.topics.join(', ') || 'nothing'}: expected one or more topics with equally many partitions`,
+      );
+    }
+    const member = new GroupMember({
+      kafka: kafkaClient(this.#options),
+      consumer,
+      timing: this.#options,
+      turns: this.#turns,
+      onFailure: (failure) => {
+        consumer.onFailure?.(failure);
+        this.#options.onFailure?.(failure);
+      },
+      ends: () => this.#ends(consumer.topics),
+      committed: () => this.#committed(consumer.group, consumer.topics),
+    });
+    this.#members.add(member);
+    try {
+      await member.start();
+    } catch (thrown) {
+      await member.stop();
+      throw kafkaError(thrown, this.#options);
+    }
+    return member;
+  }
+
+  async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    max: number,
+  ): Promise<readonly LogRecord[]> {
+    this.#refuseWhenClosed();
+    const bounds = (await this.bounds(topic))[partition];
+    if (bounds === undefined) return [];
+    this.#reader ??= new PartitionReader(this.#kafka);
+    return this.#reader.read(topic, partition, Math.max(fromOffset, bounds.first), max, bounds.end);
+  }
+
+  async bounds(topic: string): Promise<readonly { readonly first: number; readonly end: number }[]> {
+    this.#refuseWhenClosed();
+    await this.#topic(topic);
+    try {
+      const offsets = await this.#admin.fetchTopicOffsets(topic);
+      return [...offsets]
+        .sort((a, b) => a.partition - b.partition)
+        .map(({ low, high }) => ({ first: Number(low), end: Number(high) }));
+    } catch (thrown) {
+      throw kafkaError(thrown, this.#options);
+    }
+  }
+
+  async groupLag(group: string, topics: readonly string[]): Promise<number> {
+    const [ends, committed] = await Promise.all([this.#ends(topics), this.#committed(group, topics)]);
+    let lag = 0;
+    for (const [topic, offsets] of ends)
+      offsets.forEach(
+        (end, partition) => (lag += Math.max(0, end - (committed.get(topic)?.[partition] ?? 0))),
+      );
+    return lag;
+  }
+
+  partitionOf(topic: string, key: string): number {
+    const known = this.#topics.get(topic);
+    if (known === undefined) throw topicMissing(topic);
+    return partitionOfKey(key, known.leaders.length);
+  }
+
+  /** The brokers do that. */
+  maintain(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#members].map((member) => member.stop()));
+    await this.#sending.close();
+    await this.#reader?.close();
+    await this.#admin.disconnect().catch(() => undefined);
+  }
+
+  async #ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    return new Map(
+      await Promise.all(
+        topics.map(async (topic) => [topic, (await this.bounds(topic)).map(({ end }) => end)] as const),
+      ),
+    );
+  }
+
+  /** Where there is no commit, or one that retention has overtaken: the first record that is kept. */
+  async #committed(
+    group: string,
+    topics: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly number[]>> {
+    const firsts = new Map(
+      await Promise.all(
+        topics.map(async (topic) => [topic, (await this.bounds(topic)).map(({ first }) => first)] as const),
+      ),
+    );
+    const answers = await this.#admin
+      .fetchOffsets({ groupId: group, topics: [...topics] })
+      .catch((thrown: unknown) => {
+        throw kafkaError(thrown, this.#options);
+      });
+    for (const { topic, partitions } of answers) {
+      const offsets = [...(firsts.get(topic) ?? [])];
+      for (const { partition, offset } of partitions)
+        offsets[partition] = Math.max(offsets[partition] ?? 0, Number(offset));
+      firsts.set(topic, offsets);
+    }
+    return firsts;
+  }
+
+  async #topic(name: string): Promise<Topic> {
+    if (!this.#topics.has(name)) await this.#load([name]);
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw topicMissing(name);
+    return topic;
+  }
+
+  async #load(names: readonly string[]): Promise<void> {
+    try {
+      const there = new Set(await this.#admin.listTopics());
+      const wanted = names.filter((name) => there.has(name));
+      if (wanted.length === 0) return;
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: wanted });
+      for (const { name, partitions } of topics) {
+        const leaders = [...partitions]
+          .sort((a, b) => a.partitionId - b.partitionId)
+          .map(({ leader }) => leader);
+        this.#topics.set(name, { name, leaders });
+      }
+    } catch (thrown) {
+      throw kafkaError(thrown, this.#options);
+    }
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing !== undefined)
+      throw new RapportError('EVENT_LOG_CLOSED', 'unavailable', 'the event log was closed');
+  }
+}

@@ -1,0 +1,204 @@
+import { ConfigResourceTypes, type Admin, type IResourceConfigEntry } from 'kafkajs';
+import { RapportError } from '@rapport/kernel';
+import type { TopicContract } from '../../event-log.js';
+
+/** What a deployment says of all its topics. */
+export interface TopicPlacement {
+  /** Copies of each partition; default 3, or as many as there are brokers. */
+  readonly replicas?: number;
+  /** Copies that must have a record before it is acknowledged; default one less than there are replicas, at least 1. */
+  readonly minInSyncReplicas?: number;
+}
+
+/** One setting of a topic that is not as its contract says. */
+export interface TopicDifference {
+  readonly topic: string;
+  readonly setting: string;
+  readonly is: string;
+  readonly expected: string;
+  /** How to bring it there. */
+  readonly remedy: string;
+  /** Whether `applyTopics` can do that without moving or losing records. */
+  readonly alterable: boolean;
+}
+
+/** Above the largest part of an append that goes out in one piece (see send-queue.ts), with room for headers. */
+const maxMessageBytes = 10 * 1024 * 1024;
+
+/** Settings of a topic, as Kafka calls them. */
+function configOf(contract: TopicContract, minInSyncReplicas: number): Record<string, string> {
+  const compacts = contract.compacted === true;
+  const deletes = contract.retentionMs >= 0;
+  return {
+    'cleanup.policy': compacts ? (deletes ? 'compact,delete' : 'compact') : 'delete',
+    'retention.ms': String(contract.retentionMs),
+    'min.insync.replicas': String(minInSyncReplicas),
+    'max.message.bytes': String(maxMessageBytes),
+  };
+}
+
+async function placementOn(
+  admin: Admin,
+  wanted: TopicPlacement,
+): Promise<{ replicas: number; minInSyncReplicas: number }> {
+  const { brokers } = await admin.describeCluster();
+  const replicas = wanted.replicas ?? Math.min(3, brokers.length);
+  if (replicas > brokers.length) {
+    throw new RapportError(
+      'EVENT_LOG_TOO_FEW_BROKERS',
+      'unavailable',
+      `${replicas} replicas of each topic were asked for and the cluster has ${brokers.length} broker(s): start more brokers, or ask for fewer replicas`,
+    );
+  }
+  return { replicas, minInSyncReplicas: wanted.minInSyncReplicas ?? Math.max(1, replicas - 1) };
+}
+
+/** Creates the topics that are missing; answers their names. */
+export async function createMissing(
+  admin: Admin,
+  contracts: readonly TopicContract[],
+  wanted: TopicPlacement,
+): Promise<readonly string[]> {
+  const there = new Set(await admin.listTopics());
+  const missing = contracts.filter(({ name }) => !there.has(name));
+  if (missing.length === 0) return [];
+  const { replicas, minInSyncReplicas } = await placementOn(admin, wanted);
+  // Another process may be creating the same ones: that is not an error, and what stands there is compared afterwards.
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map((contract) => ({
+      topic: contract.name,
+      numPartitions: contract.partitions,
+      replicationFactor: replicas,
+      configEntries: Object.entries(configOf(contract, minInSyncReplicas)).map(([name, value]) => ({
+        name,
+        value,
+      })),
+    })),
+  });
+  return missing.map(({ name }) => name);
+}
+
+/** Everything in which the topics that exist differ from their contracts. */
+export async function differences(
+  admin: Admin,
+  contracts: readonly TopicContract[],
+  wanted: TopicPlacement,
+): Promise<readonly TopicDifference[]> {
+  if (contracts.length === 0) return [];
+  const { minInSyncReplicas } = await placementOn(admin, wanted);
+  const { topics } = await admin.fetchTopicMetadata({ topics: contracts.map(({ name }) => name) });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: contracts.map(({ name }) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  });
+  const found: TopicDifference[] = [];
+  for (const contract of contracts) {
+    const partitions = topics.find(({ name }) => name === contract.name)?.partitions ?? [];
+    if (partitions.length !== contract.partitions)
+      found.push(partitionDifference(contract, partitions.length));
+    const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
+    if (wanted.replicas !== undefined && partitions.length > 0 && replicas !== wanted.replicas) {
+      found.push({
+        topic: contract.name,
+        setting: 'replicas',
+        is: String(replicas),
+        expected: String(wanted.replicas),
+        remedy: 'reassign the partitions with kafka-reassign-partitions',
+        alterable: false,
+      });
+    }
+    const entries = resources.find(({ resourceName }) => resourceName === contract.name)?.configEntries ?? [];
+    found.push(...configDifferences(contract, entries.map(entryOf), minInSyncReplicas));
+  }
+  return found;
+}
+
+/** kafkajs' declarations and answers differ in the name of the field. */
+function entryOf(entry: object): { name: string; value: string } {
+  const { configName, name, configValue, value } = entry as {
+    configName?: string;
+    name?: string;
+    configValue?: string;
+    value?: string;
+  };
+  return { name: configName ?? name ?? '', value: configValue ?? value ?? '' };
+}
+
+function configDifferences(
+  contract: TopicContract,
+  entries: readonly { name: string; value: string }[],
+  minInSyncReplicas: number,
+): TopicDifference[] {
+  const found: TopicDifference[] = [];
+  for (const [setting, expected] of Object.entries(configOf(contract, minInSyncReplicas))) {
+    const is = entries.find(({ name }) => name === setting)?.value ?? '';
+    if (same(setting, is, expected)) continue;
+    found.push({
+      topic: contract.name,
+      setting,
+      is,
+      expected,
+      remedy: 'rapport topics apply',
+      alterable: true,
+    });
+  }
+  return found;
+}
+
+function same(setting: string, is: string, expected: string): boolean {
+  // More room than needed does no harm.
+  if (setting === 'max.message.bytes') return Number(is) >= Number(expected);
+  if (setting === 'cleanup.policy') return is.split(',').sort().join() === expected.split(',').sort().join();
+  return is === expected;
+}
+
+function partitionDifference({ name, partitions }: TopicContract, is: number): TopicDifference {
+  return {
+    topic: name,
+    setting: 'partitions',
+    is: String(is),
+    expected: String(partitions),
+    remedy:
+      'keys would move between partitions: declare the topic with the number it has, or give it a new name and replay',
+    alterable: false,
+  };
+}
+
+/** Alters what can be altered; answers what is left. */
+export async function alter(
+  admin: Admin,
+  contracts: readonly TopicContract[],
+  wanted: TopicPlacement,
+): Promise<readonly TopicDifference[]> {
+  const before = await differences(admin, contracts, wanted);
+  const { minInSyncReplicas } = await placementOn(admin, wanted);
+  const touched = contracts.filter(({ name }) =>
+    before.some(({ topic, alterable }) => alterable && topic === name),
+  );
+  if (touched.length > 0) {
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: touched.map((contract) => ({
+        type: ConfigResourceTypes.TOPIC,
+        name: contract.name,
+        configEntries: Object.entries(configOf(contract, minInSyncReplicas)).map(
+          ([name, value]): IResourceConfigEntry => ({ name, value }),
+        ),
+      })),
+    });
+  }
+  return differences(admin, contracts, wanted);
+}
+
+export function mismatch(found: readonly TopicDifference[]): RapportError {
+  const lines = found.map(
+    ({ topic, setting, is, expected, remedy }) =>
+      `  topic ${topic} has ${is} ${setting}, expected ${expected}: ${remedy}`,
+  );
+  return new RapportError(
+    'EVENT_LOG_TOPIC_MISMATCH',
+    'conflict',
+    `${found.length} setting(s) of topics are not as declared:\n${lines.join('\n')}`,
+  );
+}
