@@ -1,4 +1,4 @@
-import { ConfigResourceTypes, type Admin, type IResourceConfigEntry } from 'kafkajs';
+import kafkajs, { type Admin, type IResourceConfigEntry } from 'kafkajs';
 import { RapportError } from '@rapport/kernel';
 import type { TopicContract } from '../../event-log.js';
 
@@ -90,7 +90,7 @@ export async function differences(
   const { topics } = await admin.fetchTopicMetadata({ topics: contracts.map(({ name }) => name) });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: contracts.map(({ name }) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    resources: contracts.map(({ name }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
   const found: TopicDifference[] = [];
   for (const contract of contracts) {
@@ -180,7 +180,7 @@ export async function alter(
     await admin.alterConfigs({
       validateOnly: false,
       resources: touched.map((contract) => ({
-        type: ConfigResourceTypes.TOPIC,
+        type: kafkajs.ConfigResourceTypes.TOPIC,
         name: contract.name,
         configEntries: Object.entries(configOf(contract, minInSyncReplicas)).map(
           ([name, value]): IResourceConfigEntry => ({ name, value }),
