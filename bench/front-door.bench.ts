@@ -1,5 +1,6 @@
 import { startLoad } from './load/start-load.js';
 import type { HttpLoadResult } from './load/http-load.js';
+import { eventBodies } from './payloads.js';
 import { percentile, type Benchmark, type BenchmarkOptions, type Figure } from './report.js';
 import { basicKey, startServer, type BenchServer } from './servers/start-server.js';
 
@@ -63,11 +64,10 @@ async function compare(
         port: side.server.port,
         path: side.path,
         headers: { authorization: basicKey },
+        bodies: eventBodies(256, eventsPerRequest, 5000),
         connections,
-        eventsPerRequest,
         seconds: options.seconds / turns,
         warmUpSeconds: turn === 0 ? 2 : 0.5,
-        people: 5000,
       });
       if (result.failed > 0)
         throw new Error(`${name} refused ${result.failed} requests: ${result.failure ?? ''}`);

@@ -1,9 +1,11 @@
+const deviceOf = (person: number): string => `5f3c9a52-7d1e-4b7a-9c1d-${String(person).padStart(12, '0')}`;
+
 /** What an ordinary shop sends: a product view with the context of a browser library, about 600 bytes. */
 export function trackEvent(person: number, messageId: string, timestamp: string): object {
   return {
     type: 'track',
     messageId,
-    anonymousId: `5f3c9a52-7d1e-4b7a-9c1d-${String(person).padStart(12, '0')}`,
+    anonymousId: deviceOf(person),
     event: 'Product Viewed',
     timestamp,
     properties: {
@@ -35,8 +37,11 @@ export function trackEvent(person: number, messageId: string, timestamp: string)
 export const serialDigits = 12;
 export const serialMark = '9'.repeat(serialDigits);
 
-/** Bodies of requests, each with one mark per event; they differ in their people. */
-export function bodies(count: number, eventsPerRequest: number, people: number): string[] {
+/** The people that the bodies are about. */
+export const anonymousPerson = (person: number): string => `anonymous_id:${deviceOf(person)}`;
+
+/** Bodies of event requests, each with one mark per event; they differ in their people. */
+export function eventBodies(count: number, eventsPerRequest: number, people: number): string[] {
   const timestamp = new Date().toISOString();
   return Array.from({ length: count }, (_, request) => {
     const events = Array.from({ length: eventsPerRequest }, (_unused, index) =>
@@ -48,4 +53,11 @@ export function bodies(count: number, eventsPerRequest: number, people: number):
     );
     return JSON.stringify(eventsPerRequest === 1 ? events[0] : { batch: events, sentAt: timestamp });
   });
+}
+
+/** Bodies of decide requests for those people. */
+export function decideBodies(count: number, people: number, placement: string): string[] {
+  return Array.from({ length: count }, (_, request) =>
+    JSON.stringify({ person: anonymousPerson((request * 7) % people), placement }),
+  );
 }

@@ -15,6 +15,7 @@ export interface BenchServer {
   readonly port: number;
   readonly url: string;
   readonly grpcAddress: string;
+  readonly metricsUrl: string;
   stop(): Promise<void>;
 }
 
@@ -41,37 +42,57 @@ export function startServer(
 }
 
 /** Starts the whole platform in one process. */
-export function startWholePlatform(workDir: string): Promise<BenchServer> {
-  return startEntry(join(root, 'services/platform/dist/main.js'), join(workDir, 'platform'));
+export function startWholePlatform(
+  workDir: string,
+  playbookDir = join(root, 'playbook'),
+): Promise<BenchServer> {
+  const more = { RAPPORT_PLAYBOOK_DIR: playbookDir };
+  return startEntry(join(root, 'services/platform/dist/main.js'), join(workDir, 'platform'), more);
 }
 
-async function startEntry(entry: string, dataDir: string): Promise<BenchServer> {
+async function startEntry(
+  entry: string,
+  dataDir: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
   mkdirSync(dataDir, { recursive: true });
   const profile = process.env['RAPPORT_BENCH_CPU_PROFILE'];
   const child = fork(resolve(entry), [dataDir], {
     cwd: root,
-    env: { ...process.env, ...platformEnvironment(dataDir) },
+    env: { ...process.env, ...platformEnvironment(dataDir), ...more },
     execArgv: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
   });
-  const ready = await new Promise<{ port?: number; grpc?: string; httpUrl?: string; grpcAddress?: string }>(
-    (resolveReady, reject) => {
-      child.once('exit', (code, signal) =>
-        reject(new Error(`${entry} ended before it was ready (${code ?? signal})`)),
-      );
-      child.on(
-        'message',
-        (message: { kind: string; port?: number; grpc?: string; httpUrl?: string; grpcAddress?: string }) => {
-          if (message.kind === 'ready') resolveReady(message);
-        },
-      );
-    },
-  );
+  const ready = await new Promise<{
+    port?: number;
+    grpc?: string;
+    httpUrl?: string;
+    grpcAddress?: string;
+    metricsUrl?: string;
+  }>((resolveReady, reject) => {
+    child.once('exit', (code, signal) =>
+      reject(new Error(`${entry} ended before it was ready (${code ?? signal})`)),
+    );
+    child.on(
+      'message',
+      (message: {
+        kind: string;
+        port?: number;
+        grpc?: string;
+        httpUrl?: string;
+        grpcAddress?: string;
+        metricsUrl?: string;
+      }) => {
+        if (message.kind === 'ready') resolveReady(message);
+      },
+    );
+  });
   const port = ready.port ?? Number(new URL(ready.httpUrl ?? '').port);
   return {
     pid: child.pid ?? 0,
     port,
     url: `http://127.0.0.1:${port}`,
     grpcAddress: ready.grpc ?? ready.grpcAddress ?? '',
+    metricsUrl: ready.metricsUrl ?? '',
     stop: () => stopped(child),
   };
 }
