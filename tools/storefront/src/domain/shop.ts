@@ -70,12 +70,17 @@ export class Shop {
     this.#byEmail = new Map(this.people.map((person) => [person.email, person]));
   }
 
-  /** What the shop knew before it began, in order of time; `speed` as in `recallHistory`. */
+  /**
+   * What the shop knew before it began, one person after the other and the newest first: while older orders are still
+   * on their way, nobody is taken for gone. `speed` as in `recallHistory`.
+   */
   history(speed = 1): ShopEvent[] {
     const { seed, startMs } = this.#options;
-    const acts = this.people.flatMap((person) => recallHistory(seed, person, this.catalogue, startMs, speed));
+    const acts = this.people.flatMap((person) =>
+      recallHistory(seed, person, this.catalogue, startMs, speed).reverse(),
+    );
     for (const { caller } of acts) this.#link(caller);
-    return inOrder(acts).flatMap((act) => (act.kind === 'call' ? [this.say(act, act.atMs)] : []));
+    return acts.map((act) => this.say(act, act.atMs));
   }
 
   /** Everything that happens from where it stood up to and including an instant, in order of time. */

@@ -90,8 +90,8 @@ class DemoShop {
   async #tellHistory(): Promise<void> {
     const { signal } = this.options;
     const history = this.#shop.history(this.#speed);
-    // Told in order of time: who is introduced last is known only when everyone before is.
-    const last = history.findLast(({ type }) => type === 'identify')?.userId;
+    // Told one person after the other: who comes last is known only when everyone before is.
+    const last = history.at(-1)?.userId;
     if (last === undefined || (await this.door.read(`/v1/people/user_id:${last}`, signal)) !== undefined)
       return;
     await this.#send(history);
