@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseIdentifier } from '@rapport/kernel';
-import { loadPlaybook, type Playbook } from '@rapport/playbook';
+import type { Playbook } from '@rapport/playbook';
 import { answer, type CommandContext } from '../command-context.js';
 import { readPerson, readTimeline } from '../person/person-answer.js';
 import { tellStory } from '../person/story.js';
@@ -30,6 +30,7 @@ export function addPerson(program: Command, context: CommandContext): void {
 
 /** Only titles are wanted of it, so a playbook that cannot be read is no reason to fail. */
 async function titles(dir: string): Promise<Playbook | undefined> {
+  const { loadPlaybook } = await import('@rapport/playbook');
   return await loadPlaybook(dir).catch(() => undefined);
 }
 

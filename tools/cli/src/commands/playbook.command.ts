@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { checkPlaybook, formatProblem, loadPlaybook } from '@rapport/playbook';
 import { answer, failWhen, type CommandContext } from '../command-context.js';
 import { differences, formatDifference } from '../playbook/differences.js';
 import { openEarlier } from '../playbook/earlier-playbook.js';
@@ -12,6 +11,7 @@ export function addPlaybook(program: Command, context: CommandContext): void {
     .argument('[folder]', 'default: RAPPORT_PLAYBOOK_DIR')
     .action(async (folder: string | undefined) => {
       const dir = folder ?? context.config().playbookDir;
+      const { checkPlaybook, formatProblem } = await playbooks();
       const problems = await checkPlaybook(dir);
       const errors = problems.filter(({ severity }) => severity === 'error').length;
       answer(context, { folder: dir, errors, warnings: problems.length - errors, problems }, () =>
@@ -29,6 +29,7 @@ export function addPlaybook(program: Command, context: CommandContext): void {
     .option('--against <folder or git revision>', 'what to compare with', 'HEAD')
     .action(async (folder: string | undefined, options: { against: string }) => {
       const dir = folder ?? context.config().playbookDir;
+      const { loadPlaybook } = await playbooks();
       const earlier = await openEarlier(options.against, dir);
       try {
         const found = differences(await loadPlaybook(earlier.dir), await loadPlaybook(dir));
@@ -48,3 +49,6 @@ function verdict(errors: number, warnings: number): string {
   if (errors + warnings === 0) return 'No problems.';
   return `${errors} error${errors === 1 ? '' : 's'}, ${warnings} warning${warnings === 1 ? '' : 's'}.`;
 }
+
+/** Loaded by the commands that need it: it brings the schema compiler, which every other command would wait for. */
+const playbooks = () => import('@rapport/playbook');
