@@ -1,14 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { decide } from './decide.bench.js';
+import { endToEnd } from './end-to-end.bench.js';
 import { frontDoor } from './front-door.bench.js';
 import { machineFacts } from './machine.js';
+import { reads } from './reads.bench.js';
+import { recommend } from './recommend.bench.js';
 import { storage } from './storage.bench.js';
 import { printFacts, printReport } from './print-report.js';
 import type { Benchmark, BenchmarkReport } from './report.js';
 
 /** Every benchmark; one file and one line here each. */
-const benchmarks: readonly Benchmark[] = [frontDoor, storage];
+const benchmarks: readonly Benchmark[] = [frontDoor, endToEnd, decide, reads, storage, recommend];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

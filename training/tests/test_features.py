@@ -95,8 +95,12 @@ def test_conditions(condition: dict[str, Any], holds: bool):
     assert matches(event, {"event": "Product Viewed", "where": [condition]}) is holds
 
 
-def test_a_broken_line_of_an_export_is_named(tmp_path: Path):
+@pytest.mark.parametrize(
+    "line",
+    ['{"kind": "person"}', '{"kind": "event", "profileId": "p_2"}', '{"kind": "order", "profileId": "p_1"}', "{"],
+)
+def test_a_broken_line_of_an_export_is_named(tmp_path: Path, line: str):
     export = tmp_path / "export.ndjson"
-    export.write_text(json.dumps({"profileId": "p_1", "events": []}) + "\n{\"profileId\": 1}\n")
-    with pytest.raises(ValueError, match=r"export.ndjson:2: expected a person"):
+    export.write_text(json.dumps({"kind": "person", "profileId": "p_1", "identifiers": []}) + f"\n{line}\n")
+    with pytest.raises(ValueError, match=r"export.ndjson:2: expected a person or an event"):
         list(read_export(export))

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from rapport_training.dataset import Label, build_dataset, cuts_between
 from rapport_training.definitions import DAY_MS, choose_features, read_features
 from rapport_training.command import PROPENSITY_FEATURES
-from rapport_training.events import Event, Person, event_of
-from rapport_training.synthetic import START_MS, make_people
+from rapport_training.events import Event, Person
+from rapport_training.synthetic import START_MS
+
+from made_up import made_up_people
 
 FEATURES = choose_features(read_features(Path(__file__).parents[2] / "playbook"), PROPENSITY_FEATURES)
 LABEL = Label("Order Completed", 7)
-PEOPLE = [
-    Person(line["profileId"], tuple(line["identifiers"]), tuple(event_of(event) for event in line["events"]))
-    for line in make_people(12, 40, seed=7)
-]
+PEOPLE = made_up_people(12, 40, seed=7)
 CUT_MS = START_MS + 20 * DAY_MS
 
 

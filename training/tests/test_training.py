@@ -10,10 +10,11 @@ from onnx.reference import ReferenceEvaluator
 
 from rapport_training.command import main
 from rapport_training.dataset import Label, build_dataset
-from rapport_training.events import Person, event_of
-from rapport_training.synthetic import START_MS, make_people
-from rapport_training.training import split_by_time
 from rapport_training.definitions import DAY_MS, read_features
+from rapport_training.synthetic import START_MS
+from rapport_training.training import split_by_time
+
+from made_up import made_up_people, write_export
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     export = folder / "export.ndjson"
-    export.write_text("".join(json.dumps(person) + "\n" for person in make_people(500, 50, seed=3)))
+    write_export(export, 500, 50, seed=3)
     arguments = ["train", "--export", export, "--playbook", ROOT / "playbook", "--models", folder / "models"]
     assert main([*map(str, arguments), "--every-days", "4"]) == 0
     return folder / "models/propensity/1"
@@ -49,10 +50,7 @@ def test_the_onnx_model_gives_the_golden_scores(version: Path):
 
 
 def test_training_rows_end_before_the_test_begins():
-    people = [
-        Person(line["profileId"], (), tuple(event_of(event) for event in line["events"]))
-        for line in make_people(60, 60, seed=5)
-    ]
+    people = made_up_people(60, 60, seed=5)
     label = Label("Order Completed", 7)
     cuts = [START_MS + day * DAY_MS for day in range(10, 50, 2)]
     train, test = split_by_time(build_dataset(people, read_features(ROOT / "playbook")[:3], label, cuts), label)
@@ -61,7 +59,7 @@ def test_training_rows_end_before_the_test_begins():
 
 def test_too_short_a_time_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     export = tmp_path / "export.ndjson"
-    export.write_text("".join(json.dumps(person) + "\n" for person in make_people(20, 19, seed=3)))
+    write_export(export, 20, 19, seed=3)
     arguments = ["train", "--export", str(export), "--playbook", str(ROOT / "playbook"), "--models", str(tmp_path)]
     assert main(arguments) == 1
     assert "export a longer time" in capsys.readouterr().err

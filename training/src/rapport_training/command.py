@@ -10,7 +10,7 @@ from .definitions import choose_features, read_features
 from .events import Person, instant_ms, read_export
 from .export import export
 from .features import feature_row
-from .synthetic import make_people
+from .synthetic import make_export
 from .training import train
 
 # What the purchase propensity model looks at.
@@ -33,8 +33,8 @@ PROPENSITY_FEATURES = [
 
 
 def synthesize(options: argparse.Namespace) -> None:
-    for person in make_people(options.people, options.days, options.seed):
-        print(json.dumps(person, separators=(",", ":")))
+    for line in make_export(options.people, options.days, options.seed):
+        print(json.dumps(line, separators=(",", ":")))
 
 
 def features(options: argparse.Namespace) -> None:

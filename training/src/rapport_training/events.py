@@ -1,4 +1,4 @@
-"""Rapport's event export: one person per line, with the events that the person's identifiers gathered."""
+"""Rapport's event export: a line for a person, then a line for each event that the person's identifiers gathered."""
 
 import gzip
 import json
@@ -47,7 +47,7 @@ class Person:
 def event_of(line: dict[str, Any]) -> Event:
     """Reads one event of the export."""
     received_ms = instant_ms(line["receivedAt"])
-    label = line.get("event") if line["type"] == "track" else line.get("name", line.get("event"))
+    label = line.get("event") if line["type"] == "track" else line.get("name")
     return Event(
         type=line["type"],
         label=label or None,
@@ -63,13 +63,26 @@ def event_of(line: dict[str, Any]) -> Event:
 def read_export(path: Path) -> Iterator[Person]:
     """Reads an export (NDJSON, also .gz) person by person."""
     opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    open_person: tuple[str, tuple[str, ...]] | None = None
+    events: list[Event] = []
     with opened as lines:
         for number, text in enumerate(lines, start=1):
             if text.strip() == "":
                 continue
             try:
-                person = json.loads(text)
-                events = tuple(event_of(event) for event in person["events"])
-                yield Person(person["profileId"], tuple(person.get("identifiers") or ()), events)
+                line = json.loads(text)
+                if line["kind"] == "event":
+                    if open_person is None or line["profileId"] != open_person[0]:
+                        raise ValueError("an event that does not follow its person")
+                    events.append(event_of(line))
+                    continue
+                if line["kind"] != "person":
+                    raise ValueError(f"a line of kind {line['kind']!r}")
+                following = (str(line["profileId"]), tuple(line["identifiers"]))
             except (KeyError, TypeError, ValueError) as problem:
-                raise ValueError(f"{path}:{number}: expected a person of Rapport's export: {problem!r}") from problem
+                raise ValueError(f"{path}:{number}: expected a person or an event of Rapport's export: {problem!r}") from problem
+            if open_person is not None:
+                yield Person(*open_person, tuple(events))
+            open_person, events = following, []
+    if open_person is not None:
+        yield Person(*open_person, tuple(events))

@@ -1,6 +1,7 @@
 """A small seeded stream of made-up people, for tests and for trying things out without a platform."""
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +14,17 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def make_people(count: int, days: int, seed: int) -> list[dict[str, Any]]:
-    """People as lines of the export. Whoever looked and added a lot in the last days tends to buy; some never do."""
+def make_export(count: int, days: int, seed: int) -> Iterator[dict[str, Any]]:
+    """The lines of an export. Whoever looked and added a lot in the last days tends to buy; some never do."""
     draw = random.Random(seed)
-    return [make_person(draw, number, days) for number in range(count)]
+    for number in range(count):
+        profile_id = f"p_{number}"
+        yield {"kind": "person", "profileId": profile_id, "identifiers": [f"user_id:{number}"]}
+        for event in make_events(draw, number, days):
+            yield {"kind": "event", "profileId": profile_id, **event}
 
 
-def make_person(draw: random.Random, number: int, days: int) -> dict[str, Any]:
+def make_events(draw: random.Random, number: int, days: int) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     visits_per_day = draw.choice([0.03, 0.08, 0.15, 0.3])
     keenness = draw.uniform(0.0, 0.5)
@@ -29,8 +34,7 @@ def make_person(draw: random.Random, number: int, days: int) -> dict[str, Any]:
         mood = max(0.0, mood * 0.8 + (draw.uniform(0.5, 1.5) if draw.random() < 0.04 else 0.0))
         if draw.random() < min(0.9, visits_per_day * (1 + 3 * mood)):
             visit(draw, events, number, START_MS + day * DAY_MS + draw.randrange(DAY_MS), keenness * (0.2 + mood))
-    events.sort(key=lambda event: event["receivedAt"])
-    return {"profileId": f"p_{number}", "identifiers": [f"user_id:{number}"], "events": events}
+    return sorted(events, key=lambda event: event["timestamp"])
 
 
 def visit(draw: random.Random, events: list[dict[str, Any]], number: int, at_ms: int, appetite: float) -> None:
@@ -42,7 +46,7 @@ def visit(draw: random.Random, events: list[dict[str, Any]], number: int, at_ms:
         events.append(
             {
                 "type": kind,
-                "event": event,
+                "event" if kind == "track" else "name": event,
                 "messageId": f"{number}-{len(events)}",
                 "timestamp": iso(at_ms),
                 "receivedAt": iso(at_ms + late_ms),

@@ -17,7 +17,7 @@ const weights: Readonly<Record<string, number>> = {
 };
 
 /** Longer ids are no ids; they would only fill memory. */
-const maxItemLength = 200;
+const maxItemLength = 64;
 /** Items of one order that count; a wholesale order of hundreds of lines says little about any two of them. */
 const maxProducts = 50;
 

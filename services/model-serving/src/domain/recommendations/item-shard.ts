@@ -39,8 +39,8 @@ export interface ItemShardDocument {
 
 /** Neighbours of an item that are kept. Pruned at twice as many, so that a newcomer has a chance to grow. */
 export const maxNeighbours = 60;
-/** Items of one shard that are kept, 16 shards to a partition. Pruned at a quarter more. */
-export const maxItemsPerShard = 2_000;
+/** Items of one shard that are kept, 32 shards to a partition. Pruned at a quarter more. */
+export const maxItemsPerShard = 1_000;
 
 /** Counts of the items that fall into one shard. Everything it does follows from the order of the calls alone. */
 export class ItemShard {

@@ -24,8 +24,8 @@ export interface CountDelta {
 
 export type ShardDocument = ItemShardDocument | SegmentShardDocument;
 
-/** Item shards of a partition: so many that one never grows near the 16 MB that a document may have. */
-export const itemShardCount = 16;
+/** Item shards of a partition: so many that one stays below the 16 MB that a document may have, at the longest ids. */
+export const itemShardCount = 32;
 
 /**
  * What one partition of the stream has counted. Each shard says up to which offset it is complete and skips what it

@@ -7,8 +7,11 @@ export const coVisitation: CandidateSource = {
     const found = new Map<string, { score: number; best: number; seed: Seed }>();
     for (const seed of question.seeds) {
       const neighbours = statistics.neighboursOf(seed.item, question.nowMs);
+      // A seed that everyone turns to has many pairs with everything, and should not drown the others.
+      const scale =
+        seed.weight / Math.sqrt(Math.max(statistics.lastingOf(seed.item, question.nowMs), Number.MIN_VALUE));
       for (const [item, together] of neighbours) {
-        const part = seed.weight * together;
+        const part = scale * together;
         const known = found.get(item);
         if (known === undefined) found.set(item, { score: part, best: part, seed });
         else {
@@ -42,5 +45,5 @@ function dampened(together: number, lasting: number): number {
   return lasting > 0 ? together / lasting ** popularityDamping : together;
 }
 
-/** 0 would count pairs alone, 1 only how exclusive they are. See bench/recommend.ts for how it was chosen. */
-const popularityDamping = 0.3;
+/** 0 would count pairs alone, 1 only how exclusive they are; 0 to 0.3 do equally well in bench/recommend.bench.ts. */
+const popularityDamping = 0.2;
