@@ -1,4 +1,4 @@
-import { duration, readConfig, wholeNumber, z } from '@rapport/config';
+import { duration, flag, readConfig, wholeNumber, z } from '@rapport/config';
 import { RapportError } from '@rapport/kernel';
 
 const schema = z.object({
@@ -13,6 +13,15 @@ const schema = z.object({
   RAPPORT_EVENT_LOG: z.enum(['lmdb', 'kafka']).default('lmdb'),
   /** host:port pairs, comma between; needed with kafka. */
   RAPPORT_KAFKA_BROKERS: z.string().optional(),
+  RAPPORT_KAFKA_TLS: flag(false),
+  /** plain, scram-sha-256 or scram-sha-512; absent: no authentication. */
+  RAPPORT_KAFKA_SASL: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  RAPPORT_KAFKA_USERNAME: z.string().optional(),
+  RAPPORT_KAFKA_PASSWORD: z.string().optional(),
+  /** Copies of each partition; absent: 3, or as many as there are brokers. */
+  RAPPORT_KAFKA_REPLICAS: z.coerce.number().int().min(1).max(7).optional(),
+  /** At start: `check` refuses topics that are not as declared, `apply` makes them so where that moves no record. */
+  RAPPORT_TOPICS: z.enum(['check', 'apply']).default('check'),
   RAPPORT_DOCUMENT_STORE: z.enum(['lmdb', 'mongodb']).default('lmdb'),
   /** mongodb://…; needed with mongodb. */
   RAPPORT_MONGODB_URI: z.string().optional(),
@@ -41,6 +50,14 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
   if (read.RAPPORT_DOCUMENT_STORE === 'mongodb' && read.RAPPORT_MONGODB_URI === undefined) {
     problems.push(
       'RAPPORT_MONGODB_URI: expected mongodb://… because RAPPORT_DOCUMENT_STORE=mongodb; got nothing',
+    );
+  }
+  if (
+    read.RAPPORT_KAFKA_SASL !== undefined &&
+    (!read.RAPPORT_KAFKA_USERNAME || !read.RAPPORT_KAFKA_PASSWORD)
+  ) {
+    problems.push(
+      'RAPPORT_KAFKA_USERNAME, RAPPORT_KAFKA_PASSWORD: expected both because RAPPORT_KAFKA_SASL is set',
     );
   }
   const loopback = ['127.0.0.1', 'localhost', '::1'].includes(read.RAPPORT_HOST);

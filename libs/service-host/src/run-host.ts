@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
@@ -7,13 +7,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
-import { openDocumentStore, type DocumentStore } from '@rapport/document-store';
-import { openEventLog, type EventLog } from '@rapport/event-log';
-import { RapportError, systemClock, VirtualClock } from '@rapport/kernel';
+import { systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
 import { createTelemetry, type Telemetry } from '@rapport/telemetry';
 import { createCalls } from './calls.js';
 import { loadCredentials } from './credentials.js';
+import { openEngines } from './engines.js';
 import { GrpcServer } from './grpc-server.js';
 import { readHostConfig, type HostConfig } from './host.config.js';
 import { createHttpServer } from './http-server.js';
@@ -112,31 +111,11 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
       environment: options.environment,
       loopback: config.loopback,
     };
-    await log.ensureTopics(Object.values(topics));
     return await open(host, config, options, opened);
   } catch (thrown) {
     for (const part of opened.reverse()) await part.close();
     throw thrown;
   }
-}
-
-async function openEngines(
-  config: HostConfig,
-  opened: { close(): Promise<void> | void }[],
-): Promise<{ log: EventLog; store: DocumentStore }> {
-  const dataDir = resolve(config.RAPPORT_DATA_DIR);
-  if (config.RAPPORT_EVENT_LOG !== 'lmdb' || config.RAPPORT_DOCUMENT_STORE !== 'lmdb') {
-    throw new RapportError(
-      'CONFIG_INVALID',
-      'unimplemented',
-      'only lmdb is built for the event log and the document store',
-    );
-  }
-  const log = await openEventLog({ kind: 'lmdb', path: join(dataDir, 'log') });
-  opened.push(log);
-  const store = await openDocumentStore({ kind: 'lmdb', path: join(dataDir, 'store') });
-  opened.push(store);
-  return { log, store };
 }
 
 /** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */

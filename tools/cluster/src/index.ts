@@ -12,3 +12,4 @@ export {
   type RunClusterOptions,
   type RunningCluster,
 } from './run-cluster.js';
+export { startLocalCluster, type LocalCluster, type LocalClusterOptions } from './local-cluster.js';

@@ -1,4 +1,5 @@
-import { Option, type Command } from 'commander';
+import { fileURLToPath } from 'node:url';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { messageOf, RapportError } from '@rapport/kernel';
 import type { CommandContext } from '../command-context.js';
 import { openWebhookDesk } from '../demo/webhook-desk.js';
@@ -7,12 +8,18 @@ interface Options {
   readonly profile: 'embedded' | 'cluster';
   readonly demo: boolean;
   readonly service?: string;
+  readonly replicas: Readonly<Partial<Record<ServiceName, number>>>;
 }
+
+type ServiceName = (typeof serviceNames)[number];
 
 /** Where `channels.yaml` of the sample playbook sends its webhooks. */
 const webhookDeskPort = 8089;
 
 const serviceNames = ['ingestion', 'identity', 'profiles', 'model-serving', 'orchestrator'] as const;
+
+/** Of the checkout or image: tools/cli/dist/commands lies four folders down. */
+const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 
 export function addUp(program: Command, context: CommandContext): void {
   program
@@ -25,15 +32,67 @@ export function addUp(program: Command, context: CommandContext): void {
     )
     .option('--no-demo', 'without the simulated shop and its screen')
     .addOption(new Option('--service <name>', 'only this service').choices(serviceNames))
+    .option(
+      '--replicas <service=n>',
+      'with cluster: processes of a service, 1 to 8; may be repeated',
+      collectReplicas,
+      {},
+    )
     .action(async (options: Options) => {
-      if (options.profile === 'cluster')
-        throw new RapportError(
-          'CLI_USAGE_PROFILE',
-          'unimplemented',
-          'the cluster profile is not built into this command yet; see docker-compose.yml',
-        );
-      await runEmbedded(options, context);
+      await (options.profile === 'cluster' ? runOnCluster(options, context) : runEmbedded(options, context));
     });
+}
+
+function collectReplicas(text: string, before: Options['replicas']): Options['replicas'] {
+  const [name, count] = text.split('=');
+  const service = serviceNames.find((known) => known === name);
+  const wanted = Number(count);
+  if (service === undefined || !Number.isInteger(wanted) || wanted < 1 || wanted > 8) {
+    throw new InvalidArgumentError(
+      `expected <service>=<1 to 8>, the service one of ${serviceNames.join(', ')}; got ${text}`,
+    );
+  }
+  return { ...before, [service]: wanted };
+}
+
+/** One process per service on real engines; a line whenever one of them changes its state. */
+async function runOnCluster(options: Options, context: CommandContext): Promise<void> {
+  const { terminal } = context;
+  const { startLocalCluster } = await import('@rapport/cluster');
+  const startedMs = performance.now();
+  const said = new Map<string, string>();
+  const cluster = await startLocalCluster({
+    root: repositoryRoot,
+    environment: { RAPPORT_LOG_LEVEL: 'warn', ...terminal.environment },
+    replicas: options.replicas,
+    onProgress: (line) => terminal.err(line),
+    onChange: (processes) => {
+      for (const { name, state, pid, restarts, listening, lastReason } of processes) {
+        const where = listening === undefined ? '' : ` ${listening.httpUrl} gRPC ${listening.grpcAddress}`;
+        const why = state === 'waiting' ? ` (${lastReason}); starting it again` : '';
+        const line = `${name.padEnd(16)} ${state}${pid === undefined ? '' : ` pid ${pid}`}${restarts > 0 ? ` restarts ${restarts}` : ''}${where}${why}`;
+        if (said.get(name) !== line) terminal.err(line);
+        said.set(name, line);
+      }
+    },
+    onOutput: (name, text) => terminal.err(text.trimEnd().replace(/^/gm, `${name.padEnd(16)} | `)),
+  });
+  let closeDemo: (() => Promise<void>) | undefined;
+  try {
+    await cluster.ready(120_000);
+    const { httpUrl, credentials } = cluster;
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    terminal.out(
+      context.json()
+        ? JSON.stringify({ httpUrl, grpc: cluster.grpc })
+        : `Ready after ${seconds} s: HTTP ${httpUrl} · API ${httpUrl}/openapi.json`,
+    );
+    if (options.demo) closeDemo = await openDemo(httpUrl, credentials, [['HTTP', httpUrl]], context);
+    await untilStopped(terminal.stopped);
+  } finally {
+    await closeDemo?.();
+    await cluster.stop();
+  }
 }
 
 async function runEmbedded(options: Options, context: CommandContext): Promise<void> {

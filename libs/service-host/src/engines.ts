@@ -1,0 +1,68 @@
+import { join, resolve } from 'node:path';
+import { topics } from '@rapport/contracts';
+import { openDocumentStore, type DocumentStore, type DocumentStoreOptions } from '@rapport/document-store';
+import {
+  applyTopics,
+  checkTopics,
+  openEventLog,
+  type EventLog,
+  type EventLogOptions,
+} from '@rapport/event-log';
+import { RapportError } from '@rapport/kernel';
+import type { HostConfig } from './host.config.js';
+
+/** Which event log the configuration names, and what it needs. */
+export function eventLogOptions(config: HostConfig): EventLogOptions {
+  if (config.RAPPORT_EVENT_LOG === 'lmdb')
+    return { kind: 'lmdb', path: join(resolve(config.RAPPORT_DATA_DIR), 'log') };
+  const {
+    RAPPORT_KAFKA_SASL: mechanism,
+    RAPPORT_KAFKA_USERNAME: username = '',
+    RAPPORT_KAFKA_PASSWORD: password = '',
+  } = config;
+  return {
+    kind: 'kafka',
+    brokers: (config.RAPPORT_KAFKA_BROKERS ?? '').split(',').map((broker) => broker.trim()),
+    ...(config.RAPPORT_KAFKA_TLS ? { tls: true } : {}),
+    ...(mechanism === undefined ? {} : { sasl: { mechanism, username, password } }),
+    ...(config.RAPPORT_KAFKA_REPLICAS === undefined ? {} : { replicas: config.RAPPORT_KAFKA_REPLICAS }),
+  };
+}
+
+function documentStoreOptions(config: HostConfig): DocumentStoreOptions {
+  if (config.RAPPORT_DOCUMENT_STORE === 'lmdb')
+    return { kind: 'lmdb', path: join(resolve(config.RAPPORT_DATA_DIR), 'store') };
+  return { kind: 'mongodb', uri: config.RAPPORT_MONGODB_URI ?? '' };
+}
+
+/** Opens log and store, with the topics as declared; what was opened is in `opened`, also when a later part fails. */
+export async function openEngines(
+  config: HostConfig,
+  opened: { close(): Promise<void> | void }[],
+): Promise<{ log: EventLog; store: DocumentStore }> {
+  const options = eventLogOptions(config);
+  await settleTopics(options, config.RAPPORT_TOPICS);
+  const log = await openEventLog(options);
+  opened.push(log);
+  await log.ensureTopics(Object.values(topics));
+  const store = await openDocumentStore(documentStoreOptions(config));
+  opened.push(store);
+  return { log, store };
+}
+
+/** Brings a cluster's topics to the declarations (`apply`) or finds out whether they are so. Throws EVENT_LOG_TOPIC_MISMATCH. */
+export async function settleTopics(options: EventLogOptions, how: 'check' | 'apply'): Promise<void> {
+  const declared = Object.values(topics);
+  const differences =
+    how === 'apply' ? await applyTopics(options, declared) : await checkTopics(options, declared);
+  if (differences.length === 0) return;
+  const lines = differences.map(
+    ({ topic, setting, is, expected, remedy }) =>
+      `  ${topic}: ${setting} is ${is}, expected ${expected}; ${remedy}`,
+  );
+  throw new RapportError(
+    'EVENT_LOG_TOPIC_MISMATCH',
+    'conflict',
+    `${differences.length} topic setting(s) differ:\n${lines.join('\n')}`,
+  );
+}

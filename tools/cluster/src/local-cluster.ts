@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { startKafka, startMongo, type LocalKafka, type LocalMongo } from '@rapport/local-engines';
+import {
+  loadCredentials,
+  readHostConfig,
+  settleTopics,
+  eventLogOptions,
+  type Credentials,
+} from '@rapport/service-host';
+import { runCluster, type RunClusterOptions, type RunningCluster } from './run-cluster.js';
+
+export interface LocalClusterOptions extends Omit<RunClusterOptions, 'environment' | 'httpPort' | 'graceMs'> {
+  /** As the services read it; engines that it names (`RAPPORT_KAFKA_BROKERS`, `RAPPORT_MONGODB_URI`) are used as they are. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Told what is being done, for people. */
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface LocalCluster extends RunningCluster {
+  readonly credentials: Credentials;
+  /** Absent when the environment named a broker. */
+  readonly kafka?: LocalKafka;
+  readonly mongo?: LocalMongo;
+}
+
+/** Real Kafka, a MongoDB-protocol server and one process per service on this machine; data under `<data>/cluster`. */
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const { environment, onProgress = () => undefined } = options;
+  const config = readHostConfig(environment);
+  const credentials = loadCredentials(environment, config.RAPPORT_DATA_DIR);
+  const folder = join(config.RAPPORT_DATA_DIR, 'cluster');
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    let kafka: LocalKafka | undefined;
+    let mongo: LocalMongo | undefined;
+    if (environment['RAPPORT_KAFKA_BROKERS'] === undefined) {
+      onProgress('starting Kafka (the first time its jars are fetched)');
+      kafka = await startKafka({ folder: join(folder, 'kafka') });
+      undo.push(() => kafka?.stop() ?? Promise.resolve());
+    }
+    if (environment['RAPPORT_MONGODB_URI'] === undefined) {
+      onProgress('starting the MongoDB-protocol server (the first time it is installed)');
+      mongo = await startMongo({ folder: join(folder, 'mongo') });
+      undo.push(() => mongo?.stop() ?? Promise.resolve());
+    }
+    const shared = {
+      ...definedOnly(environment),
+      RAPPORT_EVENT_LOG: 'kafka',
+      RAPPORT_KAFKA_BROKERS: environment['RAPPORT_KAFKA_BROKERS'] ?? (kafka?.brokers ?? []).join(','),
+      RAPPORT_DOCUMENT_STORE: 'mongodb',
+      RAPPORT_MONGODB_URI: environment['RAPPORT_MONGODB_URI'] ?? mongo?.uri ?? '',
+      RAPPORT_WRITE_KEYS: [...credentials.sources].map(([key, source]) => `${source}=${key}`).join(','),
+      RAPPORT_API_TOKEN: credentials.apiToken,
+      NODE_OPTIONS: '',
+    };
+    onProgress('applying topics');
+    await settleTopics(eventLogOptions(readHostConfig(shared)), 'apply');
+    const cluster = await runCluster({
+      ...options,
+      environment: shared,
+      httpPort: config.RAPPORT_HTTP_PORT,
+      graceMs: config.RAPPORT_STOP_GRACE,
+    });
+    return {
+      ...cluster,
+      credentials,
+      ...(kafka === undefined ? {} : { kafka }),
+      ...(mongo === undefined ? {} : { mongo }),
+      stop: async () => {
+        await cluster.stop();
+        for (const stop of undo.reverse()) await stop();
+      },
+    };
+  } catch (thrown) {
+    for (const stop of undo.reverse()) await stop();
+    throw thrown;
+  }
+}
+
+function definedOnly(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
