@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { decide } from './decide.bench.js';
 import { endToEnd } from './end-to-end.bench.js';
 import { frontDoor } from './front-door.bench.js';
+import { identity } from './identity.bench.js';
 import { machineFacts } from './machine.js';
 import { reads } from './reads.bench.js';
 import { recommend } from './recommend.bench.js';

@@ -118,7 +118,7 @@ function regrouped(
 ): IdentifierDocument {
   const { heldBy: _held, plan: _plan, outbox: before, unsettled: _index, ...kept } = now.doc;
   const isRoot = now.id === group.root;
-  const change = changeAt(now, group, planner, plan);
+  const change = changeAt(now, group, plan);
   const outbox = withOutbox(
     before,
     change,
@@ -142,7 +142,6 @@ const concerns = (entry: { from: Identifier; to: Identifier }, person: Person): 
 function changeAt(
   now: StoredIdentifier,
   group: RegroupPlan['groups'][number],
-  planner: StoredIdentifier,
   plan: RegroupPlan,
 ): Outbox['change'] {
   const wasRoot = now.doc.parent === null;
@@ -156,11 +155,12 @@ function changeAt(
     return undefined;
   const grew = before !== undefined && [...before].every((id) => group.person.members.includes(id));
   const kind = grew ? 'merged' : plan.change === 'linked' ? 'split' : plan.change;
-  const other =
-    now.id === planner.id ? plan.groups.find(({ root }) => root !== group.root)?.root : planner.id;
+  // Named only where there is one: of several, each says by itself what it has now.
+  const others = plan.groups.filter(({ root }) => root !== group.root);
+  const other = others.length === 1 ? others[0]?.root : undefined;
   return {
     kind,
-    ...(other === undefined ? {} : { other: profileIdOf(other as Identifier) }),
+    ...(other === undefined ? {} : { other: profileIdOf(other) }),
     at: plan.at,
     reason: plan.reason,
   };
