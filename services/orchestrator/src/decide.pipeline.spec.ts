@@ -76,14 +76,17 @@ describe('deciding', () => {
     );
   });
 
-  it('keeps the whole decision, before it answers, in the ledger and on the topic', async () => {
+  it('keeps the whole decision in the ledger before it answers, and then on the topic', async () => {
     world = await openTemporaryRoom(
       playbook({ tactics: [tactic('scored', { rankBy: 'propensity' }), tactic('rule', { priority: 100 })] }),
     );
     world.people.add('ada');
     const room = await world.start();
     const answer = await ask(room, 'user_id:ada');
+    const { decision: kept } = await serviceOf(room).explainDecision({ decisionId: answer.decisionId });
+    await room.settle();
     const [record] = await world.read<DecisionRecord>(topics.decisionsMade);
+    expect(kept).toEqual(record);
     expect(record).toMatchObject({
       decisionId: answer.decisionId,
       profileId: 'p_ada',
@@ -189,6 +192,24 @@ describe('deciding', () => {
   });
 });
 
+describe('a crash after the answer', () => {
+  it('leaves no decision unpublished', async () => {
+    world = await openTemporaryRoom(playbook({ tactics: [tactic('a')] }));
+    world.people.add('ada');
+    const mortal = new Mortal(Infinity, 'before');
+    const dying = await world.start(mortal);
+    await dying.settle();
+    // Two writes are the ledger's, the third would be the topic's.
+    mortal.diesAt = mortal.writes + 3;
+    const answer = await ask(dying, 'user_id:ada');
+    while (!mortal.isDead) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await world.read(topics.decisionsMade)).toEqual([]);
+    await world.start();
+    const [record, ...more] = await world.read<DecisionRecord>(topics.decisionsMade);
+    expect([record?.decisionId, more]).toEqual([answer.decisionId, []]);
+  });
+});
+
 describe('caps', () => {
   it('are exact when 200 decisions for one person are made at the same time, by two processes', async () => {
     world = await openTemporaryRoom(
@@ -223,7 +244,7 @@ describe('caps', () => {
     const mortal = new Mortal(Infinity, 'before');
     const dying = await world.start(mortal);
     await dying.settle();
-    // The first write reserves, the second would be the ledger's.
+    // The first write reserves, the next two would be the ledger's.
     mortal.diesAt = mortal.writes + 2;
     await ask(dying, ada).then(
       () => expect('an answer').toBe('none'),

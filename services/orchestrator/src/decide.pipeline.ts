@@ -12,11 +12,10 @@ import {
   suppressingEvents,
   type Ranked,
 } from './domain/candidates.js';
-import type { ReserveAnswer } from './domain/caps.js';
 import type { Person } from './domain/person.js';
 import type { Tactic } from './domain/tactics.js';
 import type { CandidateScorer } from './ports/candidate-scorer.js';
-import type { CapLedger } from './ports/cap-ledger.js';
+import type { CapLedger, Reserved } from './ports/cap-ledger.js';
 import type { ContentRenderer, Links } from './ports/content-renderer.js';
 import type { ItemRecommender } from './ports/item-recommender.js';
 import type { PersonReader } from './ports/person-reader.js';
@@ -53,8 +52,15 @@ export interface DecidePorts {
   readonly onDegraded: (part: 'model' | 'items' | 'content', cause: string) => void;
 }
 
-/** Makes decisions; it records none: the caller does, and only then is it made. */
-export type Decide = (input: DecideInput) => Promise<DecisionRecord>;
+/** A decision that was worked out; it is made when it is in the ledger and its place under the caps has stood. */
+export interface Proposal {
+  readonly record: DecisionRecord;
+  /** False when another process took from the same caps first: decide again, under the same id. */
+  readonly stood: Promise<boolean>;
+}
+
+/** Works decisions out. Recording them is the caller's: steps/make-decision.ts. */
+export type Decide = (input: DecideInput) => Promise<Proposal>;
 
 /** The name under which fallback content is answered. */
 export const fallbackTactic = 'fallback';
@@ -65,7 +71,7 @@ export function createDecide(ports: DecidePorts): Decide {
     const eligible = await keepEligible(ports, input, left);
     const scores = await scoreModels(ports, input.person, eligible);
     const ranked = rank(eligible, scores.byModel);
-    const winner = await walk(ports, input, ranked, left);
+    const { winner, stood } = await walk(ports, input, ranked, left);
     const best = ranked[0];
     const filled = winner && (await fillContent(ports, input, winner.tactic));
     if (filled?.kind === 'broken') {
@@ -77,13 +83,14 @@ export function createDecide(ports: DecidePorts): Decide {
       });
       await ports.caps.release(input.person.profileId, input.decisionId);
     } else if (filled && winner) left.push(chosenOutcome(winner, filled));
-    return toRecord(ports, input, {
+    const record = toRecord(ports, input, {
       candidates: left,
       filled,
       winner,
       scores,
       holdout: best !== undefined && isHeldOut(best.tactic, input.person.profileId),
     });
+    return { record, stood };
   };
 }
 
@@ -129,7 +136,7 @@ async function walk(
   input: DecideInput,
   ranked: readonly Ranked[],
   left: CandidateOutcome[],
-): Promise<Ranked | undefined> {
+): Promise<{ readonly winner: Ranked | undefined; readonly stood: Promise<boolean> }> {
   const { person } = input;
   const contenders = ranked.filter(({ tactic, score }) => {
     if (!isHeldOut(tactic, person.profileId)) return true;
@@ -137,7 +144,8 @@ async function walk(
     left.push({ tactic: tactic.name, outcome: 'holdout', reason, ...told(score) });
     return false;
   });
-  const { granted, refusals } = await reserveFirst(ports, input, contenders);
+  const { answer, stood } = await reserveFirst(ports, input, contenders);
+  const { granted, refusals } = answer;
   const winner = contenders[granted];
   for (const [index, { tactic, score }] of contenders.entries()) {
     if (index === granted) continue;
@@ -149,17 +157,18 @@ async function walk(
       ...told(score),
     });
   }
-  return winner;
+  return { winner, stood };
 }
 
 async function reserveFirst(
   ports: DecidePorts,
   { person, decisionId, atMs }: DecideInput,
   contenders: readonly Ranked[],
-): Promise<ReserveAnswer> {
+): Promise<Reserved> {
   const [first] = contenders;
-  if (first === undefined) return { granted: -1, refusals: [] };
-  if (first.tactic.caps.length === 0) return { granted: 0, refusals: [] };
+  const stood = Promise.resolve(true);
+  if (first === undefined) return { answer: { granted: -1, refusals: [] }, stood };
+  if (first.tactic.caps.length === 0) return { answer: { granted: 0, refusals: [] }, stood };
   return await ports.caps.reserve(person.profileId, {
     id: decisionId,
     atMs,

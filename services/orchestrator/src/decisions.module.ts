@@ -1,7 +1,12 @@
+import { messageOf } from '@rapport/kernel';
 import type { Host } from '@rapport/service-host';
 import { DocumentCapLedger, capCollection } from './adapters/document-cap-ledger.js';
 import { decisionIdOf, messageIdOf, newDecisionId } from './adapters/decision-ids.js';
-import { DocumentDecisionLedger, decisionCollection } from './adapters/document-decision-ledger.js';
+import {
+  DocumentDecisionLedger,
+  decisionCollection,
+  unpublishedCollection,
+} from './adapters/document-decision-ledger.js';
 import { EventLogDecisionFeed } from './adapters/event-log-decision-feed.js';
 import { LateCollection } from './adapters/late-collection.js';
 import { createLiquidContentRenderer } from './adapters/liquid-content-renderer.js';
@@ -9,27 +14,27 @@ import { createModelsCandidateScorer } from './adapters/models-candidate-scorer.
 import { createModelsItemRecommender } from './adapters/models-item-recommender.js';
 import { createProfilesPersonReader } from './adapters/profiles-person-reader.js';
 import { SignedLinks } from './adapters/signed-links.js';
-import { createDecide, type Decide } from './decide.pipeline.js';
+import { createDecide } from './decide.pipeline.js';
 import { longestWindowMs } from './domain/caps.js';
 import { readTactics, type TacticBook } from './domain/tactics.js';
 import type { OrchestratorConfig } from './orchestrator.config.js';
 import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import type { CapLedger } from './ports/cap-ledger.js';
-import type { DecisionFeed, DecisionLedger } from './ports/decision-ledger.js';
+import type { DecisionLedger } from './ports/decision-ledger.js';
 import type { PersonReader } from './ports/person-reader.js';
 import { createAnswer, type Answer } from './steps/answer-request.js';
+import { createMakeDecision } from './steps/make-decision.js';
 import { createTakeStep, type TakeStep } from './steps/take-step.js';
 
 /** Everything that decides. */
 export interface DecisionParts {
   readonly book: TacticBook;
   readonly people: PersonReader;
-  readonly decide: Decide;
   readonly answer: Answer;
   readonly takeStep: TakeStep;
   readonly caps: CapLedger;
   readonly ledger: DecisionLedger;
-  readonly feed: DecisionFeed;
+  readonly feed: EventLogDecisionFeed;
   readonly links: SignedLinks;
   open(): Promise<void>;
 }
@@ -41,11 +46,17 @@ export function createDecisionParts(
   metrics: OrchestratorMetrics,
 ): DecisionParts {
   const decisions = new LateCollection(decisionCollection);
+  const unpublished = new LateCollection(unpublishedCollection);
   const reservations = new LateCollection(capCollection);
   const book = readTactics(host.playbook);
   const tactics = [...book.byName.values()];
-  const ledger = new DocumentDecisionLedger(decisions);
-  const feed = new EventLogDecisionFeed(host.log);
+  const ledger = new DocumentDecisionLedger(decisions, unpublished);
+  const feed = new EventLogDecisionFeed(host.log, ledger, (thrown) =>
+    host.telemetry.log.error(
+      { cause: messageOf(thrown) },
+      'the event log does not take decisions; they stay marked in the ledger and are published later',
+    ),
+  );
   const people = createProfilesPersonReader(host.calls);
   const caps = new DocumentCapLedger(
     reservations,
@@ -72,10 +83,11 @@ export function createDecisionParts(
     playbookVersion: host.playbook.version,
     onDegraded,
   });
+  const makeDecision = createMakeDecision(decide, ledger);
   const answer = createAnswer({
     clock: host.clock,
     people,
-    decide,
+    makeDecision,
     ledger,
     feed,
     book,
@@ -87,8 +99,7 @@ export function createDecisionParts(
   const urls = new Map(host.playbook.channels.map(({ name, options }) => [name, options?.['url']]));
   const takeStep = createTakeStep({
     people,
-    decide,
-    ledger,
+    makeDecision,
     links,
     book,
     urlOf: (channel) => urls.get(channel),
@@ -96,8 +107,8 @@ export function createDecisionParts(
     messageIdOf,
   });
   const open = async (): Promise<void> => {
-    await decisions.open(host.store);
-    await reservations.open(host.store);
+    for (const collection of [decisions, unpublished, reservations]) await collection.open(host.store);
+    await feed.recover();
   };
-  return { book, people, decide, answer, takeStep, caps, ledger, feed, links, open };
+  return { book, people, answer, takeStep, caps, ledger, feed, links, open };
 }

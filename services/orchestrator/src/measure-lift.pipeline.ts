@@ -10,11 +10,12 @@ import {
   mergeOutcomes,
   noSums,
   outcomeOf,
-  withExposure,
   withGoalEvent,
+  withMeetings,
   withPerson,
   type ArmName,
   type ArmSums,
+  type Meeting,
   type PersonOutcomes,
 } from './domain/lift.js';
 import type { Tactic } from './domain/tactics.js';
@@ -66,24 +67,20 @@ export class MeasureLift {
 
   /** Enrols who met a tactic for the first time. */
   async decided(partition: number, records: readonly DecisionRecord[]): Promise<void> {
-    const byPerson = new Map<ProfileId, DecisionRecord[]>();
-    for (const record of records) {
-      if (!record.candidates.some(({ outcome }) => armOf(outcome) !== undefined)) continue;
-      const known = byPerson.get(record.profileId);
-      if (known) known.push(record);
-      else byPerson.set(record.profileId, [record]);
+    const byPerson = new Map<ProfileId, Meeting[]>();
+    for (const { profileId, at, candidates } of records) {
+      const meetings = byPerson.get(profileId) ?? [];
+      const atMs = Date.parse(at);
+      for (const { tactic: name, outcome } of candidates) {
+        const arm = armOf(outcome);
+        const tactic = arm === undefined ? undefined : this.ports.tactics.get(name);
+        if (arm !== undefined && tactic !== undefined) meetings.push({ tactic, arm, atMs });
+      }
+      if (meetings.length > 0) byPerson.set(profileId, meetings);
     }
     await this.#update(partition, [...byPerson.keys()], async (before) => {
-      let after = before;
-      for (const { candidates, at } of byPerson.get(before.profileId) ?? []) {
-        for (const { tactic, outcome } of candidates) {
-          const arm = armOf(outcome);
-          const known = this.ports.tactics.get(tactic);
-          if (arm === undefined || known === undefined) continue;
-          after = withExposure(after, known, arm, Date.parse(at));
-        }
-      }
-      return await this.#withMissed(before, after);
+      const after = withMeetings(before, byPerson.get(before.profileId) ?? []);
+      return after === before ? before : await this.#withMissed(before, after);
     });
   }
 

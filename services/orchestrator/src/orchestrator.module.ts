@@ -98,6 +98,7 @@ export class OrchestratorRoom implements Room {
 
   async settle(): Promise<void> {
     for (;;) {
+      await this.#decisions.feed.idle();
       const fired = (await this.#journeys.settle()) + (await this.#channels.settle());
       if (fired === 0) return;
     }
@@ -109,6 +110,7 @@ export class OrchestratorRoom implements Room {
     clearInterval(this.#sweep);
     await this.#journeys.stop();
     await this.#channels.stop();
+    await this.#decisions.feed.stop();
   }
 
   readonly #answered = (seconds: number, rung: string): void => this.#metrics.answered(seconds, rung);

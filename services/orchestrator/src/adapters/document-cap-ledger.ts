@@ -1,6 +1,6 @@
 import type { Collection, CollectionDeclaration } from '@rapport/document-store';
 import { prune, reserve, type Reservation, type ReserveAnswer } from '../domain/caps.js';
-import type { CapLedger } from '../ports/cap-ledger.js';
+import type { CapLedger, Reserved } from '../ports/cap-ledger.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
 
 /** One document per person: the uses of attention that caps may still count. */
@@ -22,7 +22,7 @@ interface Waiting {
   /** The earliest instant that the change looks at. */
   readonly atMs: number;
   readonly change: Change;
-  readonly resolve: (answer: ReserveAnswer) => void;
+  readonly resolve: (reserved: Reserved) => void;
   readonly reject: (thrown: unknown) => void;
 }
 
@@ -30,9 +30,10 @@ const nothing: ReserveAnswer = { granted: -1, refusals: [] };
 
 /**
  * Reserve-then-confirm by compare-and-set on one document per person. Requests of this process for one person queue up
- * and go into one write; another process's write shows as a conflict, and all are worked out again on what stands
- * there. The confirmation is the decision's entry in the ledger: a reservation that is still without one after 30 s
- * belonged to a decision that never was made, and is dropped the next time the document is looked at.
+ * and go into one write; another process's write shows as a conflict, and all of them are asked again. The confirmation
+ * is the decision's entry in the ledger: a reservation that is still without one after 30 s belonged to a decision that
+ * never was made, and is dropped the next time the document is looked at. The answer is known before it is durable, so
+ * that the ledger's entry can go into the same commit.
  */
 export class DocumentCapLedger implements CapLedger {
   readonly #queues = new Map<string, Waiting[]>();
@@ -44,14 +45,14 @@ export class DocumentCapLedger implements CapLedger {
     readonly now: () => number,
   ) {}
 
-  async reserve(profileId: string, request: Parameters<CapLedger['reserve']>[1]): Promise<ReserveAnswer> {
+  async reserve(profileId: string, request: Parameters<CapLedger['reserve']>[1]): Promise<Reserved> {
     return await this.#enqueue(profileId, request.atMs, (reservations) =>
       reserve(reservations, { ...request, openUntilMs: this.now() + openForMs }),
     );
   }
 
   async release(profileId: string, id: string): Promise<void> {
-    await this.#enqueue(profileId, this.now(), (reservations) => ({
+    await this.#until(profileId, this.now(), (reservations) => ({
       reservations: reservations.some((one) => one.id === id)
         ? reservations.filter((one) => one.id !== id)
         : reservations,
@@ -62,7 +63,7 @@ export class DocumentCapLedger implements CapLedger {
   async move(from: string, into: string): Promise<void> {
     const moved = (await this.collection.get(from))?.doc.reservations ?? [];
     if (moved.length === 0) return;
-    await this.#enqueue(into, -Infinity, (reservations) => {
+    await this.#until(into, -Infinity, (reservations) => {
       const known = new Set(reservations.map(({ id }) => id));
       const added = moved.filter(({ id }) => !known.has(id));
       return {
@@ -72,7 +73,14 @@ export class DocumentCapLedger implements CapLedger {
     });
   }
 
-  async #enqueue(profileId: string, atMs: number, change: Change): Promise<ReserveAnswer> {
+  async #until(profileId: string, atMs: number, change: Change): Promise<void> {
+    for (;;) {
+      const { stood } = await this.#enqueue(profileId, atMs, change);
+      if (await stood) return;
+    }
+  }
+
+  async #enqueue(profileId: string, atMs: number, change: Change): Promise<Reserved> {
     return await new Promise((resolve, reject) => {
       const waiting: Waiting = { atMs, change, resolve, reject };
       const queue = this.#queues.get(profileId);
@@ -89,8 +97,7 @@ export class DocumentCapLedger implements CapLedger {
     while (queue.length > 0) {
       const batch = queue.splice(0);
       try {
-        const answers = await this.#write(profileId, batch);
-        for (const [index, { resolve }] of batch.entries()) resolve(answers[index] ?? nothing);
+        await this.#propose(profileId, batch);
       } catch (thrown) {
         for (const { reject } of batch) reject(thrown);
       }
@@ -98,24 +105,34 @@ export class DocumentCapLedger implements CapLedger {
     this.#queues.delete(profileId);
   }
 
-  async #write(profileId: string, batch: readonly Waiting[]): Promise<readonly ReserveAnswer[]> {
-    for (;;) {
-      const stored = await this.collection.get(profileId);
-      const before = stored?.doc.reservations ?? [];
-      // A late timer decides about an instant in the past; what counts then must still be there.
-      const asOfMs = Math.min(this.now(), ...batch.map(({ atMs }) => atMs));
-      let reservations = await this.#confirm(prune(before, asOfMs, this.longestWindowMs));
-      const answers = batch.map(({ change }) => {
-        const changed = change(reservations);
-        reservations = changed.reservations;
-        return changed.answer;
-      });
-      if (reservations === before) return answers;
-      const [result] = await this.collection.write([
-        { id: profileId, doc: { reservations }, expectedVersion: stored?.version ?? 0 },
-      ]);
-      if (result?.kind === 'written') return answers;
-    }
+  /** Answers a batch and writes it; resolves when the write has ended, well or not. */
+  async #propose(profileId: string, batch: readonly Waiting[]): Promise<void> {
+    const stored = await this.collection.get(profileId);
+    const before = stored?.doc.reservations ?? [];
+    // A late timer decides about an instant in the past; what counts then must still be there.
+    const asOfMs = Math.min(this.now(), ...batch.map(({ atMs }) => atMs));
+    let reservations = await this.#confirm(prune(before, asOfMs, this.longestWindowMs));
+    const answers = batch.map(({ change }) => {
+      const changed = change(reservations);
+      reservations = changed.reservations;
+      return changed.answer;
+    });
+    const stood =
+      reservations === before
+        ? Promise.resolve(true)
+        : this.#write(profileId, stored?.version ?? 0, reservations);
+    for (const [index, { resolve }] of batch.entries()) resolve({ answer: answers[index] ?? nothing, stood });
+    // A failed write is the affair of those who wait for `stood`.
+    await stood.catch(() => undefined);
+  }
+
+  async #write(
+    profileId: string,
+    expectedVersion: number,
+    reservations: readonly Reservation[],
+  ): Promise<boolean> {
+    const [result] = await this.collection.write([{ id: profileId, doc: { reservations }, expectedVersion }]);
+    return result?.kind === 'written';
   }
 
   async #confirm(reservations: readonly Reservation[]): Promise<readonly Reservation[]> {

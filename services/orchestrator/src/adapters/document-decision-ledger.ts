@@ -6,15 +6,44 @@ import { decisionIdFloor } from './decision-ids.js';
 /** One document per decision, under its id; ids sort by time. */
 export const decisionCollection: CollectionDeclaration<LedgerEntry> = { name: 'decisions' };
 
+/** One small document per decision that is in the ledger and perhaps not yet on the topic. */
+export interface UnpublishedMark {
+  readonly at: string;
+}
+
+export const unpublishedCollection: CollectionDeclaration<UnpublishedMark> = {
+  name: 'decisions_unpublished',
+};
+
 /** Outcomes kept per decision, the newest. */
 const maxOutcomes = 20;
 
 /** The ledger in the document store. */
 export class DocumentDecisionLedger implements DecisionLedger {
-  constructor(readonly collection: Collection<LedgerEntry>) {}
+  constructor(
+    readonly collection: Collection<LedgerEntry>,
+    readonly marks: Collection<UnpublishedMark>,
+  ) {}
 
   async keep(record: DecisionRecord): Promise<void> {
-    await this.collection.write([{ id: record.decisionId, doc: record }]);
+    const { decisionId: id, at } = record;
+    await Promise.all([
+      this.marks.write([{ id, doc: { at } }]),
+      this.collection.write([{ id, doc: record }]),
+    ]);
+  }
+
+  async published(decisionIds: readonly string[]): Promise<void> {
+    await this.marks.write(decisionIds.map((id) => ({ id, remove: true })));
+  }
+
+  async unpublished(limit: number): Promise<readonly DecisionRecord[]> {
+    const marks = await this.marks.scan('_id', { limit });
+    const entries = await this.collection.getMany(marks.map(({ id }) => id));
+    // A mark without an entry: the process ended between the two, and nobody was answered.
+    const orphans = marks.filter((_, index) => entries[index] === undefined);
+    if (orphans.length > 0) await this.published(orphans.map(({ id }) => id));
+    return entries.flatMap((entry) => entry?.doc ?? []);
   }
 
   async get(decisionId: string): Promise<LedgerEntry | undefined> {

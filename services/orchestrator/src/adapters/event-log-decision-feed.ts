@@ -1,46 +1,88 @@
 import { cloudEventHeaders, encodeJson, topics, type DecisionRecord } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
-import type { DecisionFeed } from '../ports/decision-ledger.js';
+import { RapportError } from '@rapport/kernel';
+import type { DecisionFeed, DecisionLedger } from '../ports/decision-ledger.js';
 
-/** `decisions.made.v1`, key profileId. Decisions made at the same time go out in one append. */
+/** Decisions that may wait for the log; beyond it, no more are made. */
+const maxWaiting = 20_000;
+const maxBatch = 500;
+const afterFailureMs = 500;
+
+/**
+ * `decisions.made.v1`, key profileId. Decisions of the request path follow their answers: the ledger marks what is not
+ * published yet, so a crash in between loses nothing.
+ */
 export class EventLogDecisionFeed implements DecisionFeed {
-  #waiting: { record: DecisionRecord; resolve: () => void; reject: (thrown: unknown) => void }[] = [];
-  #appending = false;
+  readonly #waiting: DecisionRecord[] = [];
+  #running: Promise<void> | undefined;
+  #isStopped = false;
 
-  constructor(readonly log: EventLog) {}
+  constructor(
+    readonly log: EventLog,
+    readonly ledger: Pick<DecisionLedger, 'published' | 'unpublished'>,
+    readonly onFailure: (thrown: unknown) => void,
+  ) {}
 
   async publish(records: readonly DecisionRecord[]): Promise<void> {
-    await Promise.all(
-      records.map(
-        (record) =>
-          new Promise<void>((resolve, reject) => {
-            this.#waiting.push({ record, resolve, reject });
-            if (!this.#appending) void this.#append();
-          }),
-      ),
+    if (records.length === 0) return;
+    await this.log.append(
+      topics.decisionsMade.name,
+      records.map((record) => ({
+        key: record.profileId,
+        value: encodeJson(record),
+        headers: cloudEventHeaders('rapport.decision.made.v1', record.decisionId, record.at),
+      })),
     );
+    await this.ledger.published(records.map(({ decisionId }) => decisionId));
   }
 
-  async #append(): Promise<void> {
-    this.#appending = true;
-    // One turn of the loop, so that decisions of the same moment meet.
-    await Promise.resolve();
+  publishSoon(record: DecisionRecord): void {
+    if (this.#waiting.length >= maxWaiting) {
+      throw new RapportError(
+        'ORCHESTRATOR_FEED_BEHIND',
+        'exhausted',
+        `${maxWaiting} decisions wait for ${topics.decisionsMade.name}; ask again in a moment`,
+        '1',
+      );
+    }
+    this.#waiting.push(record);
+    this.#running ??= this.#run();
+  }
+
+  /** Publishes what an earlier process left marked. */
+  async recover(): Promise<void> {
+    for (;;) {
+      const left = await this.ledger.unpublished(maxBatch);
+      if (left.length === 0) return;
+      await this.publish(left);
+    }
+  }
+
+  /** Resolves when everything that was handed over is published. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Publishes what waits; what the log does not take now stays marked in the ledger. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the event loop, so that decisions of the same moment go out together.
+    await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, 500);
+      const batch = this.#waiting.slice(0, maxBatch);
       try {
-        await this.log.append(
-          topics.decisionsMade.name,
-          batch.map(({ record }) => ({
-            key: record.profileId,
-            value: encodeJson(record),
-            headers: cloudEventHeaders('rapport.decision.made.v1', record.decisionId, record.at),
-          })),
-        );
-        for (const { resolve } of batch) resolve();
+        await this.publish(batch);
+        this.#waiting.splice(0, batch.length);
       } catch (thrown) {
-        for (const { reject } of batch) reject(thrown);
+        this.onFailure(thrown);
+        if (this.#isStopped) break;
+        await new Promise((resolve) => setTimeout(resolve, afterFailureMs));
       }
     }
-    this.#appending = false;
+    this.#running = undefined;
   }
 }

@@ -47,18 +47,24 @@ export function armOf(outcome: CandidateOutcome['outcome']): ArmName | undefined
   return outcome === 'chosen' || outcome === 'capped' || outcome === 'outranked' ? 'treated' : undefined;
 }
 
-/** Counts the first time only; of two, the earlier. What lies in the window that then holds stays. */
-export function withExposure(
-  person: PersonOutcomes,
-  tactic: Tactic,
-  arm: ArmName,
-  atMs: number,
-): PersonOutcomes {
-  const known = person.exposures[tactic.name];
-  if (known !== undefined && known.firstMs <= atMs) return person;
-  const hits = known?.hits.filter(([, hitMs]) => hitMs <= atMs + tactic.goalWithinMs) ?? [];
-  const exposure: Exposure = { ...known, arm, firstMs: atMs, hits };
-  return { ...person, exposures: { ...person.exposures, [tactic.name]: exposure } };
+/** Someone met a tactic's holdout step. */
+export interface Meeting {
+  readonly tactic: Tactic;
+  readonly arm: ArmName;
+  readonly atMs: number;
+}
+
+/** Counts first times only; of two, the earlier. What lies in the window that then holds stays. */
+export function withMeetings(person: PersonOutcomes, meetings: readonly Meeting[]): PersonOutcomes {
+  let exposures: Record<string, Exposure> | undefined;
+  for (const { tactic, arm, atMs } of meetings) {
+    const known = (exposures ?? person.exposures)[tactic.name];
+    if (known !== undefined && known.firstMs <= atMs) continue;
+    const hits = known?.hits.filter(([, hitMs]) => hitMs <= atMs + tactic.goalWithinMs) ?? [];
+    exposures ??= { ...person.exposures };
+    exposures[tactic.name] = { ...known, arm, firstMs: atMs, hits };
+  }
+  return exposures === undefined ? person : { ...person, exposures };
 }
 
 /** Adds an event to every exposure whose goal it is and whose window, (first, first + within], it lies in. */

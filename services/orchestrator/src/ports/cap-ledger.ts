@@ -1,8 +1,15 @@
 import type { Contender, ReserveAnswer } from '../domain/caps.js';
 
+/** A place that was given, on its way to disk. */
+export interface Reserved {
+  readonly answer: ReserveAnswer;
+  /** Resolves when it is durable; false when another process changed the same person first: then ask again. */
+  readonly stood: Promise<boolean>;
+}
+
 /** Holds how much of a person's attention is used; exact whoever asks at the same time. */
 export interface CapLedger {
-  /** Gives the place to the first contender with room, durably; asking again for the same decision changes nothing. */
+  /** Gives the place to the first contender with room; asking again for the same decision changes nothing. */
   reserve(
     profileId: string,
     request: {
@@ -11,7 +18,7 @@ export interface CapLedger {
       readonly timezone: string;
       readonly contenders: readonly Contender[];
     },
-  ): Promise<ReserveAnswer>;
+  ): Promise<Reserved>;
   /** Gives a place back, when its decision came to nothing. */
   release(profileId: string, id: string): Promise<void>;
   /** What one profile used counts for the profile that it went into. */

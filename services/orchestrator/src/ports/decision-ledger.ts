@@ -14,8 +14,12 @@ export interface LedgerEntry extends DecisionRecord {
 
 /** Keeps every decision. */
 export interface DecisionLedger {
-  /** Resolves when the record is durable; one of the same id is replaced. */
+  /** Resolves when the record is durable, marked as not yet published; one of the same id is replaced. */
   keep(record: DecisionRecord): Promise<void>;
+  /** Takes the marks away. */
+  published(decisionIds: readonly string[]): Promise<void>;
+  /** Records that carry the mark, the oldest first. */
+  unpublished(limit: number): Promise<readonly DecisionRecord[]>;
   get(decisionId: string): Promise<LedgerEntry | undefined>;
   /** The tactic that each decision chose; undefined where there is no such decision, or it chose none. */
   chosen(decisionIds: readonly string[]): Promise<readonly (string | undefined)[]>;
@@ -27,6 +31,8 @@ export interface DecisionLedger {
 
 /** Tells everyone else about decisions: `decisions.made.v1`. */
 export interface DecisionFeed {
-  /** Resolves when the records are durable. */
+  /** Resolves when the records are durable there. */
   publish(records: readonly DecisionRecord[]): Promise<void>;
+  /** Publishes soon after, trying until it works. Throws when too many wait already. */
+  publishSoon(record: DecisionRecord): void;
 }

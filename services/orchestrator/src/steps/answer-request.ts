@@ -1,12 +1,13 @@
 import type { DecisionRecord, JsonObject } from '@rapport/contracts';
 import { messageOf, parseIdentifier, profileIdOf, type Clock, type ProfileId } from '@rapport/kernel';
 import type { PlacementDefinition } from '@rapport/playbook';
-import { fallbackChoice, type Decide } from '../decide.pipeline.js';
+import { fallbackChoice } from '../decide.pipeline.js';
 import type { Person } from '../domain/person.js';
 import type { Tactic, TacticBook } from '../domain/tactics.js';
 import { placementUnknown, requestInvalid, tacticUnknown } from '../orchestrator.errors.js';
 import type { DecisionFeed, DecisionLedger } from '../ports/decision-ledger.js';
 import type { PersonReader } from '../ports/person-reader.js';
+import type { MakeDecision } from './make-decision.js';
 
 /** A page that asks what to show. */
 export interface DecideRequest {
@@ -20,7 +21,7 @@ export interface DecideRequest {
 export interface AnswerPorts {
   readonly clock: Clock;
   readonly people: PersonReader;
-  readonly decide: Decide;
+  readonly makeDecision: MakeDecision;
   readonly ledger: DecisionLedger;
   readonly feed: DecisionFeed;
   readonly book: TacticBook;
@@ -37,8 +38,8 @@ export type Answer = (request: DecideRequest) => Promise<DecisionRecord>;
 export const maxCandidates = 1000;
 
 /**
- * Answers a request: the person is read, the decision made, kept in the ledger and published; the answer goes out when
- * both are durable. An unknown person, or one whose profile cannot be read now, gets the placement's fallback.
+ * Answers a request: the person is read, the decision made and kept in the ledger; the answer goes out when that is
+ * durable. The topic follows; what a crash leaves unpublished is marked in the ledger. An unknown person, or one whose profile cannot be read now, gets the placement's fallback.
  */
 export function createAnswer(ports: AnswerPorts): Answer {
   const fallbacks = new Map(ports.placements.map(({ name, fallback }) => [name, fallback]));
@@ -49,20 +50,24 @@ export function createAnswer(ports: AnswerPorts): Answer {
     const decisionId = ports.newDecisionId(atMs);
     const fallback = fallbacks.get(request.placement);
     const { person, why } = await readPerson(ports, request.person);
-    const record =
-      person === undefined
-        ? withoutPerson(ports, { request, tactics, atMs, decisionId, fallback, profileId: stand, why })
-        : await ports.decide({
-            decisionId,
-            person,
-            asked: request.person,
-            placement: request.placement,
-            tactics,
-            atMs,
-            ...(request.context === undefined ? {} : { context: request.context }),
-            ...(fallback === undefined ? {} : { fallback }),
-          });
-    await Promise.all([ports.ledger.keep(record), ports.feed.publish([record])]);
+    let record: DecisionRecord;
+    if (person === undefined) {
+      const profileId = stand;
+      record = withoutPerson(ports, { request, tactics, atMs, decisionId, fallback, profileId, why });
+      await ports.ledger.keep(record);
+    } else {
+      record = await ports.makeDecision({
+        decisionId,
+        person,
+        asked: request.person,
+        placement: request.placement,
+        tactics,
+        atMs,
+        ...(request.context === undefined ? {} : { context: request.context }),
+        ...(fallback === undefined ? {} : { fallback }),
+      });
+    }
+    ports.feed.publishSoon(record);
     return record;
   };
 }

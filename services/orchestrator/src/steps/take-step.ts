@@ -1,16 +1,14 @@
 import type { DecisionRecord, JsonObject, RequestedMessage } from '@rapport/contracts';
-import type { Decide } from '../decide.pipeline.js';
 import { afterStep, cancelled, type Instance, type PersonJourneys } from '../domain/journeys.js';
 import { emailOf, type Person } from '../domain/person.js';
 import { purposeOf, type Tactic, type TacticBook } from '../domain/tactics.js';
 import type { Links } from '../ports/content-renderer.js';
-import type { DecisionLedger } from '../ports/decision-ledger.js';
 import type { PersonReader } from '../ports/person-reader.js';
+import type { MakeDecision } from './make-decision.js';
 
 export interface TakeStepPorts {
   readonly people: PersonReader;
-  readonly decide: Decide;
-  readonly ledger: DecisionLedger;
+  readonly makeDecision: MakeDecision;
   readonly links: Links;
   readonly book: TacticBook;
   /** Where a webhook channel sends to. */
@@ -52,7 +50,8 @@ export function createTakeStep(ports: TakeStepPorts): TakeStep {
       const reason = `tactic ${step.send} is no longer in the playbook`;
       return { instance: afterStep(instance, { step: step.name, atMs: dueMs, outcome: 'refused', reason }) };
     }
-    const decision = await ports.decide({
+    // In the ledger before the instance moves on: a reservation under the caps is good from then on.
+    const decision = await ports.makeDecision({
       decisionId: ports.decisionIdOf(dueMs, JSON.stringify([instance.id, step.name])),
       person: state.segments === undefined ? person : { ...person, segments: new Set(state.segments) },
       asked: person.identifiers[0] ?? person.profileId,
@@ -62,8 +61,6 @@ export function createTakeStep(ports: TakeStepPorts): TakeStep {
       ignoreSegment: step.ignoreSegment,
       journey: instance.journey,
     });
-    // In the ledger before the instance moves on: a reservation under the caps is good from then on.
-    await ports.ledger.keep(decision);
     const message = messageOf(ports, { instance, step: step.name, tactic, person, decision });
     const [candidate] = decision.candidates;
     const outcome = {
