@@ -22,8 +22,8 @@ export interface LocalKafkaOptions {
   readonly advertisedProxyPort?: number;
   /** A second door that asks for SASL, with these users (PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512). */
   readonly users?: Readonly<Record<string, string>>;
-  /** PEM texts; with them the SASL door speaks TLS. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** The second door speaks TLS, with a certificate made for 127.0.0.1. */
+  readonly tls?: boolean;
   /** More broker properties, over the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Starts quickly and runs a little slower; default true. */
@@ -39,6 +39,8 @@ export interface LocalKafka {
   readonly proxiedPort: number;
   /** The door that asks for SASL, over TLS where certificates were given. */
   readonly securePort: number;
+  /** What clients of the TLS door have to trust, as PEM; empty without `tls`. */
+  readonly certificate: string;
   readonly folder: string;
   readonly pid: number | undefined;
   start(): Promise<void>;
@@ -63,6 +65,7 @@ export async function startKafka(options: LocalKafkaOptions = {}): Promise<Local
     secure: securePort,
     controller: controllerPort,
   };
+  const certificate = options.tls === true ? await makeCertificate(folder) : '';
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, propertiesOf(options, folder, ports));
   if (!existsSync(join(folder, 'data/meta.properties')))
@@ -86,6 +89,7 @@ export async function startKafka(options: LocalKafkaOptions = {}): Promise<Local
     brokers,
     proxiedPort,
     securePort,
+    certificate,
     folder,
     get pid() {
       return process.pid;
@@ -113,7 +117,7 @@ interface Ports {
 }
 
 function propertiesOf(options: LocalKafkaOptions, folder: string, ports: Ports): string {
-  const secure = options.users !== undefined || options.tls !== undefined;
+  const secure = options.users !== undefined || options.tls === true;
   const properties: Record<string, string> = {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -122,7 +126,7 @@ function propertiesOf(options: LocalKafkaOptions, folder: string, ports: Ports):
     'inter.broker.listener.name': 'CLIENT',
     listeners: `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${ports.proxied},CONTROLLER://127.0.0.1:${ports.controller}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
     'advertised.listeners': `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${options.advertisedProxyPort ?? ports.proxied}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
-    'listener.security.protocol.map': `CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:${options.users === undefined ? 'SSL' : options.tls === undefined ? 'SASL_PLAINTEXT' : 'SASL_SSL'}`,
+    'listener.security.protocol.map': `CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:${options.users === undefined ? 'SSL' : options.tls === true ? 'SASL_SSL' : 'SASL_PLAINTEXT'}`,
     'log.dirs': join(folder, 'data'),
     'offsets.topic.replication.factor': '1',
     'offsets.topic.num.partitions': '4',
@@ -136,7 +140,7 @@ function propertiesOf(options: LocalKafkaOptions, folder: string, ports: Ports):
     'log.cleaner.dedupe.buffer.size': '2097152',
   };
   if (options.users !== undefined) Object.assign(properties, saslProperties(options.users));
-  if (options.tls !== undefined) Object.assign(properties, tlsProperties(options.tls, folder));
+  if (options.tls === true) Object.assign(properties, tlsProperties(folder));
   Object.assign(properties, options.properties);
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)
@@ -154,15 +158,40 @@ function saslProperties(users: Readonly<Record<string, string>>): Record<string,
   };
 }
 
-function tlsProperties(
-  { certificate, key }: { certificate: string; key: string },
-  folder: string,
-): Record<string, string> {
-  const keystore = join(folder, 'server.pem');
-  writeFileSync(keystore, `${key}\n${certificate}\n`);
+const keystorePassword = 'only-for-this-folder';
+
+/** The JRE's own tool makes key and certificate; answers the certificate as PEM. */
+async function makeCertificate(folder: string): Promise<string> {
+  const store = [
+    '-keystore',
+    join(folder, 'server.p12'),
+    '-storetype',
+    'PKCS12',
+    '-storepass',
+    keystorePassword,
+    '-alias',
+    'server',
+  ];
+  const subject = [
+    '-dname',
+    'CN=127.0.0.1',
+    '-ext',
+    'san=ip:127.0.0.1,dns:localhost',
+    '-validity',
+    '30',
+    '-keyalg',
+    'EC',
+  ];
+  await run('keytool', ['-genkeypair', ...store, ...subject], { timeout: readyMs });
+  const { stdout } = await run('keytool', ['-exportcert', '-rfc', ...store], { timeout: readyMs });
+  return stdout;
+}
+
+function tlsProperties(folder: string): Record<string, string> {
   return {
-    'listener.name.secure.ssl.keystore.type': 'PEM',
-    'listener.name.secure.ssl.keystore.location': keystore,
+    'listener.name.secure.ssl.keystore.type': 'PKCS12',
+    'listener.name.secure.ssl.keystore.location': join(folder, 'server.p12'),
+    'listener.name.secure.ssl.keystore.password': keystorePassword,
     'listener.name.secure.ssl.client.auth': 'none',
   };
 }

@@ -72,11 +72,12 @@ function heldBy({ memberId, memberMetadata }: GroupMember): Holding {
 
 /** Even shares of the partitions, in the order of the members; what a member had it keeps as far as its share goes. */
 export function shareOut(partitions: number, members: readonly Holding[]): number[][] {
+  if (members.length === 0) return [];
   const order = members
     .map((member, at) => ({ member, at }))
     .sort((a, b) => (a.member.id < b.member.id ? -1 : 1));
-  const least = Math.floor(partitions / Math.max(1, members.length));
-  let larger = partitions % Math.max(1, members.length);
+  const least = Math.floor(partitions / members.length);
+  let larger = partitions % members.length;
   const shares: number[][] = members.map(() => []);
   const taken = new Set<number>();
   // Those with most go first: they keep a larger share where there is one.

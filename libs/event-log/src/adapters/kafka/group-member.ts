@@ -190,16 +190,16 @@ export class GroupMember implements Consumer {
   }
 
   /** Takes what was fetched into the lane's buffer; the work itself is the lane's. */
-  async #take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): Promise<void> {
-    const { topic, partition, messages } = batch;
+  async #take(payload: EachBatchPayload): Promise<void> {
+    const { topic, partition, messages } = payload.batch;
     const input = this.#inputs.get(nameOf(topic, partition));
     const last = messages.at(-1);
     if (input === undefined || last === undefined) return;
     // Commits at once and by itself, in the generation it was called in; consumer.commitOffsets would repeat a
     // refused commit in a later generation, for partitions that are another's by then.
-    this.#commit = (offsets) => commitOffsetsIfNecessary(offsets);
+    this.#commit = (offsets) => payload.commitOffsetsIfNecessary(offsets);
     input.push(messages.map((message) => logRecordOf(topic, partition, message)));
-    resolveOffset(last.offset);
+    payload.resolveOffset(last.offset);
     this.#lanes.get(partition)?.signal();
     if (
       input.isFull &&
