@@ -26,7 +26,10 @@ describe('the tour of the README', () => {
     const script = blockUnder('Tour')
       .replaceAll('http://127.0.0.1:8080', platform.httpUrl)
       .replaceAll('./data/', `${platform.dataDir}/`);
-    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], { encoding: 'utf8', timeout: 60_000 });
+    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     expect([status, stderr]).toEqual([0, '']);
     const answers = stdout
       .split('\n')
@@ -35,10 +38,15 @@ describe('the tour of the README', () => {
     const [identified] = answers;
     expect(identified).toMatchObject({ success: true, results: [{ accepted: true }] });
     const person = answers.find((answer) => 'computedTraits' in answer);
-    expect(person).toMatchObject({ traits: { email: { value: 'ada@example.com' } }, computedTraits: { views_7d: 3 } });
+    expect(person).toMatchObject({
+      traits: { email: { value: 'ada@example.com' } },
+      computedTraits: { views_7d: 3 },
+    });
     expect(JSON.stringify(person)).toContain('anonymous_id');
     const decision = answers.find((answer) => 'propensity' in answer && !('versions' in answer));
-    expect(decision?.['candidates']).toEqual(expect.arrayContaining([expect.objectContaining({ reason: expect.any(String) })]));
+    expect(decision?.['candidates']).toEqual(
+      expect.arrayContaining([expect.objectContaining({ reason: expect.any(String) })]),
+    );
     const explained = answers.find((answer) => 'versions' in answer);
     expect(explained?.['decisionId']).toBe(decision?.['decisionId']);
   });

@@ -28,7 +28,11 @@ export async function load(url, context, next) {
   swc ??= await import('@swc/core');
   const options = JSON.parse(readFileSync(new URL('.swcrc', root), 'utf8'));
   const filename = fileURLToPath(url);
-  const { code } = swc.transformSync(readFileSync(filename, 'utf8'), { ...options, filename, sourceMaps: 'inline' });
+  const { code } = swc.transformSync(readFileSync(filename, 'utf8'), {
+    ...options,
+    filename,
+    sourceMaps: 'inline',
+  });
   return { format: 'module', source: code, shortCircuit: true };
 }
 
