@@ -1,14 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventUnit } from './import-format.js';
-
-/** One acknowledged event, by which a later run sees whether it talks to the platform that acknowledged it. */
-export interface Landmark {
-  /** `type:value`. */
-  readonly person: string;
-  readonly messageId: string;
-  readonly timestamp: string;
-}
+import { landmarkOf, type Landmark } from './landmark.js';
 
 /**
  * Which events of a file a platform has acknowledged, so that a run after an interrupted one need not send them again.
@@ -87,17 +80,4 @@ function read(path: string): { acknowledged: Set<number>; landmark: Landmark | u
     }
   }
   return { acknowledged, landmark };
-}
-
-function landmarkOf(unit: EventUnit): Landmark | undefined {
-  const { userId, anonymousId, timestamp, messageId } = unit.event as Readonly<Record<string, unknown>>;
-  const person =
-    typeof userId === 'string'
-      ? `user_id:${userId}`
-      : typeof anonymousId === 'string'
-        ? `anonymous_id:${anonymousId}`
-        : undefined;
-  return person === undefined || typeof timestamp !== 'string'
-    ? undefined
-    : { person, messageId: String(messageId), timestamp };
 }

@@ -1,6 +1,8 @@
 import { RapportError } from '@rapport/kernel';
 import type { Platform } from '../platform/reach-platform.js';
 import type { FileScan, ImportFormat, ImportUnit } from './import-format.js';
+import { awaitWorkedIn } from './await-worked-in.js';
+import { isWorkedIn, landmarkOf, type Landmark } from './landmark.js';
 import { LineAccount } from './line-account.js';
 import type { ProgressDisplay } from './progress-display.js';
 import { ProgressFile } from './progress-file.js';
@@ -29,6 +31,9 @@ export interface ImportResult {
   readonly settleMs: number | undefined;
 }
 
+/** How many of the newest acknowledged events are looked for at the end: they lie in every partition. */
+const watched = 32;
+
 /**
  * In: a file. Out: its events through `POST /v1/import`, every line accounted for. Order: none needed, the platform's
  * folds do not depend on it. Failure: what was acknowledged is kept in the progress file; the next run goes on there.
@@ -42,12 +47,15 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
     const progress = new ProgressFile(options.dataDir, scan.digest, options.source);
     await checkLandmark(platform, progress, options.say);
     const startedMs = performance.now();
-    const account = await send(file.units(), scan, platform, progress, options);
+    const { account, newest } = await send(file.units(), scan, platform, progress, options);
     const sendMs = performance.now() - startedMs;
     progress.remove();
-    if (!platform.embedded) return { scan, account, sendMs, settleMs: undefined };
     options.say('Everything is acknowledged; working it into the profiles …');
     const settleFromMs = performance.now();
+    if (!platform.embedded && !(await awaitWorkedIn(platform.http, newest, options.stopped))) {
+      options.say('The platform is still working it in.');
+      return { scan, account, sendMs, settleMs: undefined };
+    }
     await platform.settle();
     return { scan, account, sendMs, settleMs: performance.now() - settleFromMs };
   } finally {
@@ -61,8 +69,9 @@ async function send(
   platform: Platform,
   progress: ProgressFile,
   options: ImportOptions,
-): Promise<LineAccount> {
+): Promise<{ account: LineAccount; newest: readonly Landmark[] }> {
   const account = new LineAccount();
+  let newest: readonly Landmark[] = [];
   const display = options.display(scan.lines);
   let skipped = 0;
   const show = (): void =>
@@ -78,6 +87,9 @@ async function send(
         return verdict?.accepted === true;
       });
       progress.acknowledge(accepted);
+      newest = [...newest, ...accepted.slice(-watched).map(landmarkOf)]
+        .filter((landmark) => landmark !== undefined)
+        .slice(-watched);
       show();
     },
     options.stopped,
@@ -98,7 +110,7 @@ async function send(
     display.stop();
     progress.close();
   }
-  return account;
+  return { account, newest };
 }
 
 /** Reads and accounts for a file without sending anything. */
@@ -137,14 +149,7 @@ async function checkLandmark(
     progress.forget();
     return;
   }
-  const { person, messageId, timestamp } = landmark;
-  const to = new Date(Date.parse(timestamp) + 1).toISOString();
-  const answer = await platform.http.call(
-    'GET',
-    `/v1/people/${encodeURIComponent(person)}/timeline?from=${timestamp}&to=${to}&limit=500`,
-  );
-  const events = (answer.body as { events?: readonly { messageId: string }[] } | undefined)?.events ?? [];
-  if (answer.status === 200 && events.some((event) => event.messageId === messageId)) {
+  if (await isWorkedIn(platform.http, landmark)) {
     say('Going on where an earlier import of this file ended.');
     return;
   }
