@@ -83,7 +83,7 @@ whenPresent(`Online Retail, whole${file === undefined ? ' (skipped: data not pre
     } finally {
       await platform.stop();
     }
-  }, 600_000);
+  }, 900_000);
 
   it(`comes to the same after kill -9 at ${kills} random moments (seed ${seed})`, async () => {
     receiver.clear();
@@ -119,7 +119,7 @@ whenPresent(`Online Retail, whole${file === undefined ? ' (skipped: data not pre
       await running.kill();
       await platform.stop();
     }
-  }, 600_000);
+  }, 900_000);
 });
 
 function expectEveryLine(report: ImportReport, reference: Reference): void {
