@@ -52,6 +52,7 @@ export class ProfilesModule {}
 interface OpenRoom extends ProfilesGrpcParts {
   readonly consumer: Consumer;
   readonly timers: DueTimers;
+  readonly pipeline: UpdateProfiles;
   readonly predictor: ModelsPredictor;
 }
 
@@ -87,11 +88,13 @@ export function createProfilesRoom(host: Host): Room {
       if (open === undefined) return;
       do await open.consumer.caughtUp();
       while ((await open.timers.fireAll(host.clock.now())) > 0 || (await open.consumer.lag()) > 0);
+      open.pipeline.caughtUp();
     },
     status: async () => ({ ...counts.status(), lag: (await open?.consumer.lag()) ?? 0 }),
     stop: async () => {
       open?.timers.stop();
       await open?.consumer.stop();
+      await open?.pipeline.close();
       open = undefined;
     },
   };
@@ -120,7 +123,7 @@ async function openRoom(
   const pipeline = new UpdateProfiles(
     {
       people,
-      timerRuns: people,
+      ledger: people,
       timeline,
       identifiers,
       members,
@@ -139,12 +142,13 @@ async function openRoom(
       onReceived: (receivedMs) => horizon.received(receivedMs),
     },
   );
-  const horizon = new Horizon(
+  const horizon = new Horizon({
     log,
-    () => running.consumer,
-    () => clock.now(),
-    config.timerGraceMs,
-  );
+    consumer: () => running.consumer,
+    now: () => clock.now(),
+    graceMs: config.timerGraceMs,
+    onCaughtUp: () => pipeline.caughtUp(),
+  });
   const timers = new DueTimers({
     fire: (partition, atMs) => pipeline.fireDue(partition, atMs, () => assigned().includes(partition)),
     earliestDue: (partition) => people.earliestDue(partition),
@@ -173,6 +177,7 @@ async function openRoom(
   return {
     consumer,
     timers,
+    pipeline,
     predictor,
     read: new ReadProfiles({ clock, definitions, finder, people, timeline, members }),
     ownEvents: new IngestionOwnEvents(

@@ -4,7 +4,7 @@
 // Order: per partition; what falls due before an event was received happens before it, at its own instant.
 // Failure: a batch that throws is delivered again. Events are claimed in the timeline first and people are written
 //      before their origins, so nothing is folded or told twice, and what was written but not told is told again.
-import { runBatch, type Outcome, type ProfileId } from '@rapport/kernel';
+import { runBatch, type Outcome } from '@rapport/kernel';
 import type { Definitions } from './domain/definitions.js';
 import type { PlacedRecord } from './ports/change-feed.js';
 import type { ProfilesPorts } from './ports/profiles-ports.js';
@@ -16,15 +16,15 @@ import {
   renewalsOf,
   repeatedMembership,
 } from './steps/apply-memberships.js';
-import { BatchWork } from './steps/batch-work.js';
+import type { BatchWork } from './steps/batch-work.js';
 import { claimEvents, releaseEvent } from './steps/claim-events.js';
-import { findHomes, type HousedEvent } from './steps/find-homes.js';
-import { PeopleAtHand, type FoundPerson } from './steps/people-at-hand.js';
+import { findHomes } from './steps/find-homes.js';
+import { OwnedPartition } from './steps/owned-partition.js';
+import type { FoundPerson, PeopleAtHand } from './steps/people-at-hand.js';
 import { readIdentified, type ReadEvent } from './steps/read-identified.js';
 import { newestByProfile, readMembership } from './steps/read-memberships.js';
 import { rejectRecords } from './steps/reject-records.js';
 import { scorePeople } from './steps/score-people.js';
-import { tellAgain } from './steps/tell-again.js';
 import { tellChanges } from './steps/tell-changes.js';
 import { writePeople } from './steps/write-people.js';
 
@@ -47,12 +47,10 @@ export interface UpdateOptions {
 }
 
 /** People whose timers are fired in one go. */
-const timersPerRun = 200;
+const timersPerBatch = 200;
 
 export class UpdateProfiles {
-  readonly #hands = new Map<number, PeopleAtHand>();
-  /** Number of the newest timer run by partition. */
-  readonly #runs = new Map<number, number>();
+  readonly #partitions = new Map<number, OwnedPartition>();
 
   constructor(
     readonly ports: ProfilesPorts,
@@ -61,25 +59,37 @@ export class UpdateProfiles {
   ) {}
 
   /** The people of a partition that are in memory. */
-  handOf(partition: number): PeopleAtHand {
-    const known = this.#hands.get(partition);
-    if (known !== undefined) return known;
-    const made = new PeopleAtHand(this.ports.people, this.definitions, this.options.peopleInMemory);
-    this.#hands.set(partition, made);
-    return made;
+  handOf(partition: number): PeopleAtHand | undefined {
+    return this.#partitions.get(partition)?.hand;
+  }
+
+  /** Takes a partition over. */
+  async takeOver(partition: number): Promise<void> {
+    this.#partitions.delete(partition);
+    await this.#open(partition, () => true);
   }
 
   /** Forgets a partition that is another worker's now. */
   release(partition: number): void {
-    this.#hands.delete(partition);
-    this.#runs.delete(partition);
+    this.#partitions.delete(partition);
+  }
+
+  /** Nothing is left in the topics at this moment. */
+  caughtUp(): void {
+    for (const owned of this.#partitions.values()) owned.caughtUp();
+  }
+
+  /** Before the process ends: others need not wonder what was told. */
+  async close(): Promise<void> {
+    for (const owned of this.#partitions.values()) await owned.close();
+    this.#partitions.clear();
   }
 
   /** Events: read, claim their places in the timeline, apply to whom they belong, score, write, tell. */
   async identified(batch: PartitionBatch): Promise<void> {
     let reads = await this.#readable(batch, readIdentified);
     for (;;) {
-      const poison = await this.#fold(batch, reads);
+      const poison = await this.#foldOrFind(batch, reads);
       if (poison === undefined) break;
       await releaseEvent(this.ports.timeline, batch.partition, poison.read);
       await rejectRecords(
@@ -91,6 +101,7 @@ export class UpdateProfiles {
       this.ports.meter.events('rejected', 1);
       reads = reads.filter(({ offset }) => offset !== poison.read.offset);
     }
+    this.#partitions.get(batch.partition)?.handled(batch.records.length);
     this.options.onReceived(
       reads.reduce((newest, { event }) => Math.max(newest, event.receivedMs), -Infinity),
     );
@@ -98,114 +109,95 @@ export class UpdateProfiles {
 
   /** Memberships: read, take over those that are newer, score, write, index, tell. */
   async identityChanged(batch: PartitionBatch): Promise<void> {
-    const { partition } = batch;
     const changes = newestByProfile(await this.#readable(batch, readMembership));
-    const hand = this.handOf(partition);
-    await this.#dropOnFailure(
-      hand,
-      changes.map(({ profileId }) => profileId),
-      async (found) => {
-        const read = changes.map((change) => ({ ...(found.get(change.profileId) as FoundPerson), change }));
-        const repeated = read.filter(
-          ({ person, change }) => person.membershipVersion === change.membershipVersion,
-        );
-        await tellAgain(this.ports, partition, repeated);
-        const work = new BatchWork(partition, () => batch.owned());
-        const newer = read.filter(
-          ({ person, change }) => person.membershipVersion < change.membershipVersion,
-        );
-        const applied = [
-          ...(await applyMemberships(hand, work, newer)),
-          ...repeated.map(({ person, change }) => repeatedMembership(person, change)),
-        ];
-        await this.#write(work);
-        await indexMemberships(this.ports.identifiers, this.ports.directory, applied);
-        await this.#tell(work, applied.flatMap(renewalsOf));
-      },
-    );
+    await this.#within(batch.partition, batch.owned, async (owned) => {
+      const found = await owned.hand.people(changes.map(({ profileId }) => profileId));
+      const read = changes.map((change) => ({ ...(found.get(change.profileId) as FoundPerson), change }));
+      const work = await owned.begin(batch.owned);
+      const newer = read.filter(({ person, change }) => person.membershipVersion < change.membershipVersion);
+      const repeated = read.filter(
+        ({ person, change }) => person.membershipVersion === change.membershipVersion,
+      );
+      const applied = [
+        ...repeated.map(({ person, change }) => repeatedMembership(person, change)),
+        ...(await applyMemberships(owned.hand, work, newer)),
+      ];
+      await this.#write(work);
+      await indexMemberships(this.ports.identifiers, this.ports.directory, applied);
+      await this.#tell(owned, work, applied.flatMap(renewalsOf));
+      owned.hand.keep(read.map(({ person }) => person));
+    });
   }
 
   /** Fires what is due in a partition up to and at an instant, for at most 200 people; answers for how many. */
   async fireDue(partition: number, atMs: number, isOwned: () => boolean): Promise<number> {
-    const due = await this.ports.people.due(partition, atMs, timersPerRun);
-    if (due.length === 0) return 0;
-    await this.#dropOnFailure(this.handOf(partition), due, async (found) => {
-      const run = (this.#runs.get(partition) ?? (await this.ports.timerRuns.published(partition))) + 1;
-      const work = new BatchWork(partition, isOwned, run);
-      for (const { person } of found.values()) {
+    return await this.#within(partition, isOwned, async (owned) => {
+      const due = await this.ports.people.due(partition, atMs, timersPerBatch);
+      if (due.length === 0) return 0;
+      const people = [...(await owned.hand.people(due)).values()].map(({ person }) => person);
+      const work = await owned.begin(isOwned, true);
+      for (const person of people) {
         work.change(person);
         person.fireDue(atMs);
       }
       await this.#write(work);
-      await this.#tell(work, []);
-      await this.ports.timerRuns.markPublished(partition, run);
-      this.#runs.set(partition, run);
+      await this.#tell(owned, work, []);
+      owned.hand.keep(people);
+      this.ports.meter.timersFired(due.length);
+      return due.length;
     });
-    this.ports.meter.timersFired(due.length);
-    return due.length;
-  }
-
-  /** Takes a partition over: what a timer run wrote and may not have told is told. */
-  async takeOver(partition: number): Promise<void> {
-    const hand = this.handOf(partition);
-    hand.clear();
-    const published = await this.ports.timerRuns.published(partition);
-    let newest = published;
-    for (;;) {
-      const ids = await this.ports.people.writtenByRunsAfter(partition, newest, timersPerRun);
-      if (ids.length === 0) break;
-      const found = [...(await hand.people(ids)).values()];
-      await tellAgain(this.ports, partition, found);
-      newest = Math.max(newest, ...found.map(({ document }) => document?.run ?? 0));
-    }
-    if (newest > published) await this.ports.timerRuns.markPublished(partition, newest);
-    this.#runs.set(partition, newest);
   }
 
   /** Answers the event that could not be folded, if there was one; nothing but its claim is written then. */
-  async #fold(batch: PartitionBatch, reads: readonly ReadEvent[]): Promise<PoisonEvent | undefined> {
-    const { partition } = batch;
-    const hand = this.handOf(partition);
-    const claimed = await claimEvents(this.ports.timeline, partition, reads);
-    const homes = await findHomes(this.ports, hand, partition, claimed.events);
-    const people = [...homes.people.values()];
+  async #foldOrFind(batch: PartitionBatch, reads: readonly ReadEvent[]): Promise<PoisonEvent | undefined> {
     try {
-      const earlier = homes.events.filter(wasApplied);
-      const now = homes.events.filter((event) => !wasApplied(event));
-      await this.#finishEarlier(batch, people, earlier);
-      const work = new BatchWork(partition, () => batch.owned());
-      const forwarded = await applyEvents(this.definitions, work, now);
-      await this.#write(work);
-      await this.#tell(work, forwarded);
-      hand.keep(people.map(({ person }) => person));
-      this.ports.meter.events('folded', now.length - forwarded.length);
-      this.ports.meter.events('forwarded', forwarded.length);
-      this.ports.meter.events('redelivered', earlier.length + claimed.repeats);
-      this.ports.meter.events('duplicate', claimed.duplicates);
+      await this.#within(batch.partition, batch.owned, (owned) => this.#fold(owned, batch, reads));
       return undefined;
     } catch (thrown) {
-      hand.drop(homes.people.keys());
       if (thrown instanceof PoisonEvent) return thrown;
       throw thrown;
     }
   }
 
-  /** What a crash left half done: folds events that people have and origins have not, and tells their people again. */
-  async #finishEarlier(
-    batch: PartitionBatch,
-    people: readonly FoundPerson[],
-    events: readonly HousedEvent[],
-  ): Promise<void> {
-    if (events.length === 0) return;
-    const work = new BatchWork(batch.partition, () => batch.owned());
-    await applyEvents(this.definitions, work, events);
-    await writePeople(this.ports.people, this.definitions, work);
-    const touched = new Set(events.map(({ person }) => person));
-    await tellAgain(
-      this.ports,
-      batch.partition,
-      people.filter(({ person }) => touched.has(person)),
-    );
+  async #fold(owned: OwnedPartition, batch: PartitionBatch, reads: readonly ReadEvent[]): Promise<void> {
+    const { meter, timeline } = this.ports;
+    const claimed = await claimEvents(timeline, batch.partition, reads);
+    const homes = await findHomes(this.ports, owned.hand, batch.partition, claimed.events);
+    const work = await owned.begin(batch.owned);
+    const forwarded = await applyEvents(this.definitions, work, homes.events);
+    await this.#write(work);
+    await this.#tell(owned, work, forwarded);
+    owned.hand.keep([...homes.people.values()].map(({ person }) => person));
+    meter.events('folded', homes.events.length - forwarded.length);
+    meter.events('forwarded', forwarded.length);
+    meter.events('redelivered', homes.repeated + claimed.repeats);
+    meter.events('duplicate', claimed.duplicates);
+  }
+
+  /** Works on a partition. When it fails, memory is ahead of the store: it is forgotten, and read anew. */
+  async #within<T>(
+    partition: number,
+    isOwned: () => boolean,
+    work: (owned: OwnedPartition) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work(await this.#open(partition, isOwned));
+    } catch (thrown) {
+      this.#partitions.delete(partition);
+      throw thrown;
+    }
+  }
+
+  async #open(partition: number, isOwned: () => boolean): Promise<OwnedPartition> {
+    const known = this.#partitions.get(partition);
+    if (known !== undefined) return known;
+    const { peopleInMemory } = this.options;
+    const owned = await OwnedPartition.open(this.ports, this.definitions, partition, {
+      peopleInMemory,
+      isOwned,
+    });
+    this.#partitions.set(partition, owned);
+    return owned;
   }
 
   async #write(work: BatchWork): Promise<void> {
@@ -214,27 +206,12 @@ export class UpdateProfiles {
     await writePeople(this.ports.people, this.definitions, work);
   }
 
-  async #tell(work: BatchWork, forwarded: readonly ForwardedEvent[]): Promise<void> {
+  async #tell(owned: OwnedPartition, work: BatchWork, forwarded: readonly ForwardedEvent[]): Promise<void> {
     if (forwarded.length > 0) await this.ports.feed.forward(forwarded);
     const changes = [...work.people.values()];
     await tellChanges(this.ports, changes);
+    owned.end(work);
     this.options.onDue(work.partition, Math.min(...changes.map(({ person }) => person.dueMs)));
-  }
-
-  /** Loads people, works on them, keeps them in memory; forgets them when it fails, since memory is ahead then. */
-  async #dropOnFailure(
-    hand: PeopleAtHand,
-    ids: readonly ProfileId[],
-    work: (found: ReadonlyMap<ProfileId, FoundPerson>) => Promise<void>,
-  ): Promise<void> {
-    try {
-      const found = await hand.people(ids);
-      await work(found);
-      hand.keep([...found.values()].map(({ person }) => person));
-    } catch (thrown) {
-      hand.drop(ids);
-      throw thrown;
-    }
   }
 
   /** What can be read of a batch; the rest goes to the rejected topic. */
@@ -253,6 +230,3 @@ export class UpdateProfiles {
     return passed;
   }
 }
-
-const wasApplied = ({ person, offset }: HousedEvent): boolean =>
-  person !== undefined && offset <= person.applied;

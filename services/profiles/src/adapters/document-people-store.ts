@@ -2,19 +2,16 @@ import type { Collection, DocumentStore, Stored } from '@rapport/document-store'
 import type { Origin, ProfileId } from '@rapport/kernel';
 import type { OriginState } from '../domain/origin-state.js';
 import type { PersonDocument } from '../domain/person-document.js';
-import type { PeopleStore, TimerRuns, Versioned, VersionedWrite } from '../ports/people-store.js';
+import type { BatchLedger, LedgerEntry } from '../ports/batch-ledger.js';
+import type { PeopleStore, Versioned, VersionedWrite } from '../ports/people-store.js';
 import { storeKey } from './store-key.js';
 
-interface TimerRunDocument {
-  readonly published: number;
-}
-
-/** People, origins and timer runs as documents. */
-export class DocumentPeopleStore implements PeopleStore, TimerRuns {
+/** People, origins and the ledger of batches as documents. */
+export class DocumentPeopleStore implements PeopleStore, BatchLedger {
   private constructor(
     private readonly persons: Collection<PersonDocument>,
     private readonly originStates: Collection<OriginState>,
-    private readonly runs: Collection<TimerRunDocument>,
+    private readonly ledger: Collection<LedgerEntry>,
   ) {}
 
   static async open(store: DocumentStore): Promise<DocumentPeopleStore> {
@@ -23,11 +20,11 @@ export class DocumentPeopleStore implements PeopleStore, TimerRuns {
         name: 'profiles.people',
         indexes: [
           { name: 'due', fields: ['partition', 'due'] },
-          { name: 'run', fields: ['partition', 'run'] },
+          { name: 'timer', fields: ['partition', 'timer'] },
         ],
       }),
       await store.collection<OriginState>({ name: 'profiles.origins' }),
-      await store.collection<TimerRunDocument>({ name: 'profiles.timer_runs' }),
+      await store.collection<LedgerEntry>({ name: 'profiles.batches' }),
     );
   }
 
@@ -57,9 +54,18 @@ export class DocumentPeopleStore implements PeopleStore, TimerRuns {
     return first?.doc.due;
   }
 
-  async writtenByRunsAfter(partition: number, run: number, limit: number): Promise<readonly ProfileId[]> {
-    const found = await this.persons.scan('run', { from: [partition, run + 1], to: [partition + 1], limit });
-    return found.map(({ id }) => id as ProfileId);
+  async writtenByTimers(
+    partition: number,
+    { batch, id }: { readonly batch: number; readonly id?: ProfileId },
+    limit: number,
+  ): Promise<readonly { readonly batch: number; readonly id: ProfileId }[]> {
+    const found = await this.persons.scan('timer', {
+      from: [partition, id === undefined ? batch + 1 : batch],
+      to: [partition + 1],
+      limit,
+      ...(id === undefined ? {} : { after: { key: [partition, batch], id } }),
+    });
+    return found.map((one) => ({ batch: one.doc.batch, id: one.id as ProfileId }));
   }
 
   async page(
@@ -73,12 +79,12 @@ export class DocumentPeopleStore implements PeopleStore, TimerRuns {
     return found.map(({ id, version, doc }) => ({ id: id as ProfileId, version, value: doc }));
   }
 
-  async published(partition: number): Promise<number> {
-    return (await this.runs.get(String(partition)))?.doc.published ?? 0;
+  async read(partition: number): Promise<LedgerEntry> {
+    return (await this.ledger.get(String(partition)))?.doc ?? { told: 0, reserved: 0 };
   }
 
-  async markPublished(partition: number, run: number): Promise<void> {
-    await this.runs.write([{ id: String(partition), doc: { published: run } }]);
+  async write(partition: number, entry: LedgerEntry): Promise<void> {
+    await this.ledger.write([{ id: String(partition), doc: entry }]);
   }
 }
 

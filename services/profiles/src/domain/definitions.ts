@@ -37,6 +37,8 @@ export interface Readers {
 export class Definitions {
   readonly #listeners: ReadonlyMap<EventType, ReadonlyMap<string | undefined, readonly number[]>>;
 
+  readonly #segmentNames: ReadonlySet<string>;
+
   constructor(
     /** Digest of what is gathered per origin. */
     readonly gathering: string,
@@ -56,6 +58,11 @@ export class Definitions {
       listeners.set(filter.type, byLabel);
     }
     this.#listeners = listeners;
+    this.#segmentNames = new Set(segments.map(({ name }) => name));
+  }
+
+  hasSegment(name: string): boolean {
+    return this.#segmentNames.has(name);
   }
 
   accumulator(number: number): Accumulator {

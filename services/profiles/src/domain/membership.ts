@@ -35,6 +35,9 @@ export function applyMembership(
   person.membershipVersion = change.membershipVersion;
   person.mergedInto = change.mergedInto;
   person.lost = [...person.lost.filter((identifier) => !has.has(identifier)), ...lost].slice(-mostRemembered);
+  for (const origin of person.told.keys()) {
+    if (!has.has(origin) && !person.lost.includes(origin)) person.told.delete(origin);
+  }
   person.holdOrigins(held);
   person.renewAll();
 }

@@ -12,6 +12,7 @@ export class PersonFacts implements Facts {
   #states: readonly OriginState[] = [];
   readonly #merged = new Map<number, unknown>();
   #consents: readonly ConsentEntry[] | undefined;
+  #computed: { readonly atMs: number; readonly values: Readonly<Record<string, JsonValue>> } | undefined;
   #verdicts: readonly Verdict[] = [];
   #scores: ReadonlyMap<string, number> = new Map();
 
@@ -24,6 +25,7 @@ export class PersonFacts implements Facts {
     this.#states = [...states].sort((one, other) => (one.origin < other.origin ? -1 : 1));
     this.#merged.clear();
     this.#consents = undefined;
+    this.#computed = undefined;
   }
 
   setVerdicts(verdicts: readonly Verdict[]): void {
@@ -40,6 +42,7 @@ export class PersonFacts implements Facts {
 
   forgetMerged(accumulators: readonly number[], consents: boolean): void {
     for (const number of accumulators) this.#merged.delete(number);
+    if (accumulators.length > 0) this.#computed = undefined;
     if (consents) this.#consents = undefined;
   }
 
@@ -78,6 +81,20 @@ export class PersonFacts implements Facts {
       }
     }
     return { value: fold.read(state, atMs), untilMs };
+  }
+
+  /** Every computed trait at an instant, by name; the newest answer is remembered. */
+  allComputed(atMs: number): Readonly<Record<string, JsonValue>> {
+    if (this.#computed?.atMs === atMs) return this.#computed.values;
+    const values: Record<string, JsonValue> = {};
+    const { traits } = this.#definitions;
+    for (const { name, accumulator, fold } of traits) {
+      const state = this.gathered(accumulator);
+      // Trait names are checked by the playbook's schema: none is a property of Object.
+      values[name] = fold.read(state === undefined ? fold.empty() : state, atMs);
+    }
+    this.#computed = { atMs, values };
+    return values;
   }
 
   hasConsent(purpose: string): boolean {

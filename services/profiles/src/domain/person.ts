@@ -40,6 +40,10 @@ export class Person {
   version = 0;
   /** Offset of the newest record of `events.identified.v1` applied; -1 before the first. */
   applied = -1;
+  /** The offset before the first record of the last batch that brought events. */
+  after = -1;
+  /** By origin: offset of its newest record applied here. */
+  readonly told = new Map<Origin, number>();
   readonly segments = new Map<string, number>();
   readonly origins = new Map<Identifier, HeldOrigin>();
   readonly scores = new Map<string, number>();
@@ -74,6 +78,8 @@ export class Person {
     person.asOfMs = document.asOf;
     person.version = version;
     person.applied = document.applied;
+    person.after = document.after;
+    for (const [origin, offset] of document.told) person.told.set(origin, offset);
     for (const [name, since] of document.segments) person.segments.set(name, since);
     for (const [model, score] of document.scores) person.scores.set(model, score);
     person.lost = document.lost;
@@ -89,6 +95,11 @@ export class Person {
   /** True once an event came; before that a person is in no segment. */
   get isSeen(): boolean {
     return this.#facts.firstSeenMs() !== undefined;
+  }
+
+  /** Whether a record that comes again was applied here, whoever has its origin now. */
+  hasApplied(offset: number, origin: Origin): boolean {
+    return offset <= this.applied && offset <= (this.told.get(origin) ?? -1);
   }
 
   /** The next instant at which a segment may change by itself; `never` when only an event can change one. */
@@ -213,8 +224,7 @@ export class Person {
   /** Segments that the playbook no longer has are left. */
   #leaveUnknownSegments(): void {
     for (const name of [...this.segments.keys()]) {
-      if (!this.definitions.segments.some((segment) => segment.name === name))
-        this.#note(name, false, this.asOfMs);
+      if (!this.definitions.hasSegment(name)) this.#note(name, false, this.asOfMs);
     }
   }
 }

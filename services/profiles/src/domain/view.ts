@@ -8,11 +8,7 @@ import { mergeTraits, traitsShown } from './traits.js';
 
 /** Every computed trait of a person at an instant, by name. */
 export function computedTraitsAt(person: Person, atMs: number): Readonly<Record<string, JsonValue>> {
-  return Object.fromEntries(
-    person.definitions.traits.map(
-      ({ name }, number) => [name, person.facts.computed(number, atMs, []).value] as const,
-    ),
-  );
+  return person.facts.allComputed(atMs);
 }
 
 /** What a person looks like at an instant, which is not before the newest event. */

@@ -25,18 +25,15 @@ export interface PeopleStore {
   due(partition: number, atMs: number, limit: number): Promise<readonly ProfileId[]>;
   /** The earliest instant at which something is due in a partition. */
   earliestDue(partition: number): Promise<number | undefined>;
-  /** People whose last write was made by a timer run after this one, at most `limit`. */
-  writtenByRunsAfter(partition: number, run: number, limit: number): Promise<readonly ProfileId[]>;
+  /** People whose last write was made by due timers, by batch and id, after this place; without an id, after the batch. */
+  writtenByTimers(
+    partition: number,
+    after: { readonly batch: number; readonly id?: ProfileId },
+    limit: number,
+  ): Promise<readonly { readonly batch: number; readonly id: ProfileId }[]>;
   /** All people in the order of their ids, in pages. */
   page(
     after: ProfileId | undefined,
     limit: number,
   ): Promise<readonly (Versioned<PersonDocument> & { readonly id: ProfileId })[]>;
-}
-
-/** How far the timer runs of each partition were told to others. */
-export interface TimerRuns {
-  /** Number of the last run whose changes were all published; 0 before the first. */
-  published(partition: number): Promise<number>;
-  markPublished(partition: number, run: number): Promise<void>;
 }

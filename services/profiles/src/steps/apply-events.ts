@@ -51,8 +51,13 @@ function applyEvent(definitions: Definitions, work: BatchWork, read: HousedEvent
   const isNew = read.offset > person.applied;
   if (isNew) {
     const change = work.change(person);
+    if (!change.hasEvents) {
+      change.hasEvents = true;
+      person.after = read.offset - 1;
+    }
     person.advanceTo(read.event.receivedMs);
     person.applied = read.offset;
+    person.told.set(read.record.origin, read.offset);
     if (isTold(person, read)) change.events.push({ event: read.record, bytes: read.bytes.byteLength });
   }
   const touched = foldOnce(definitions, work, read, person);

@@ -6,8 +6,8 @@ import type { ReadEvent } from './read-identified.js';
 /** A person that a batch changes. */
 export interface PersonChange {
   readonly person: Person;
-  /** The newest record applied before the batch: what is told are the events after it. */
-  readonly after: number;
+  /** Whether events are part of the change. */
+  hasEvents: boolean;
   readonly events: ToldEvent[];
   /** Somebody who was told of before. */
   readonly wasSeen: boolean;
@@ -30,14 +30,16 @@ export class BatchWork {
     readonly partition: number,
     /** False once the partition belongs to another worker. */
     readonly isOwned: () => boolean,
-    /** Number of the timer run that this is, if it is one. */
-    readonly run?: number,
+    /** The batch's number. */
+    readonly batch: number,
+    /** True when due timers make it. */
+    readonly isTimer = false,
   ) {}
 
   change(person: Person): PersonChange {
     const known = this.people.get(person.profileId);
     if (known !== undefined) return known;
-    const made: PersonChange = { person, after: person.applied, events: [], wasSeen: person.isSeen };
+    const made: PersonChange = { person, hasEvents: false, events: [], wasSeen: person.isSeen };
     this.people.set(person.profileId, made);
     return made;
   }

@@ -1,7 +1,7 @@
 import type { Origin, ProfileId } from '@rapport/kernel';
 import type { HeldOrigin, Person } from '../domain/person.js';
 import type { ChangeFeed } from '../ports/change-feed.js';
-import type { IdentifierIndex, IdentityDirectory } from '../ports/identifier-index.js';
+import type { IdentityDirectory } from '../ports/identifier-index.js';
 import type { ClaimedEvent } from './claim-events.js';
 import type { FoundPerson, PeopleAtHand } from './people-at-hand.js';
 
@@ -14,12 +14,13 @@ export type HousedEvent = ClaimedEvent &
 
 export interface Homes {
   readonly events: readonly HousedEvent[];
+  /** Events that came again: whom they were identified under has applied and told them. */
+  readonly repeated: number;
   readonly people: ReadonlyMap<ProfileId, FoundPerson>;
 }
 
 export interface HomePorts {
   readonly feed: ChangeFeed;
-  readonly identifiers: IdentifierIndex;
   readonly directory: IdentityDirectory;
 }
 
@@ -30,8 +31,8 @@ type Home = { readonly person: Person } | { readonly owner: ProfileId };
 
 /**
  * Finds for each event the person that it belongs to. Mostly the one it was identified under; after a merge or a
- * split, the one that has the origin now. An origin that the membership does not name yet is taken in: its
- * membership record is on the way.
+ * split, the one that has the origin now, which the identity room is asked for. An origin that the membership does
+ * not name yet is taken in: its membership record is on the way.
  */
 export async function findHomes(
   ports: HomePorts,
@@ -40,19 +41,22 @@ export async function findHomes(
   events: readonly ClaimedEvent[],
 ): Promise<Homes> {
   const people = new Map(await hand.people(events.map(({ record }) => record.profileId)));
+  const found = (event: ClaimedEvent): Person => (people.get(event.record.profileId) as FoundPerson).person;
+  const unapplied = events.filter((event) => !found(event).hasApplied(event.offset, event.record.origin));
   const homes: Home[] = [];
-  for (const event of events) {
-    const found = (people.get(event.record.profileId) as FoundPerson).person;
+  for (const event of unapplied) {
+    const person = found(event);
     homes.push(
-      belongs(found, event.record.origin)
-        ? { person: found }
-        : await findElsewhere(ports, hand, partition, people, found, event.record.origin),
+      belongs(person, event.record.origin)
+        ? { person }
+        : await findElsewhere(ports, hand, partition, people, person, event.record.origin),
     );
   }
-  const held = await holdOrigins(hand, events, homes);
+  const held = await holdOrigins(hand, unapplied, homes);
   return {
     people,
-    events: events.map((event, index): HousedEvent => {
+    repeated: events.length - unapplied.length,
+    events: unapplied.map((event, index): HousedEvent => {
       const home = homes[index] as Home;
       const { origin } = event.record;
       if ('owner' in home) return { ...event, owner: home.owner, held: held.get(origin) as HeldOrigin };
@@ -61,11 +65,12 @@ export async function findHomes(
   };
 }
 
+/** Of somebody without a membership everything is believed until it comes. */
 const belongs = (person: Person, origin: Origin): boolean =>
-  person.origins.has(origin) || (person.mergedInto === undefined && !person.lost.includes(origin));
+  person.origins.has(origin) || (person.mergedInto === undefined && person.membershipVersion === 0);
 
 async function findElsewhere(
-  { feed, identifiers, directory }: HomePorts,
+  { feed, directory }: HomePorts,
   hand: PeopleAtHand,
   partition: number,
   people: Map<ProfileId, FoundPerson>,
@@ -74,11 +79,8 @@ async function findElsewhere(
 ): Promise<Home> {
   let person = from;
   for (let hop = 0; hop < mostHops; hop++) {
-    const [indexed] =
-      person.mergedInto === undefined ? await identifiers.ownersOf([origin]) : [person.mergedInto];
-    const owner =
-      indexed === undefined || indexed === person.profileId ? await directory.resolve(origin) : indexed;
-    // Nobody knows better: its membership record is on the way.
+    const owner = person.mergedInto ?? (await directory.resolve(origin));
+    // It is theirs: the membership record that says so is on the way.
     if (owner === undefined || owner === person.profileId) break;
     if (feed.partitionOf(owner) !== partition) return { owner };
     for (const [id, found] of await hand.people(people.has(owner) ? [] : [owner])) people.set(id, found);

@@ -12,6 +12,9 @@ export interface FoundPerson {
   readonly document?: PersonDocument;
 }
 
+/** Somebody who was read from the store. */
+export type StoredPerson = Required<FoundPerson>;
+
 /**
  * The people of one partition that its worker has in memory. Nobody else writes them while the partition is owned,
  * so the steady state reads nothing; a version that does not match at a write shows when that was wrong.
@@ -23,6 +26,8 @@ export class PeopleAtHand {
     readonly store: PeopleStore,
     readonly definitions: Definitions,
     capacity: number,
+    /** What has to happen to people who were read before anybody works with them. */
+    readonly onRead: (found: readonly StoredPerson[]) => Promise<void> = () => Promise.resolve(),
   ) {
     this.#cache = new LRUCache({ max: capacity });
   }
@@ -52,6 +57,7 @@ export class PeopleAtHand {
       };
     });
     await this.fill(read.map(({ person }) => person));
+    await this.onRead(read.filter((one): one is StoredPerson => one.document !== undefined));
     for (const one of read) found.set(one.person.profileId, one);
     return found;
   }
@@ -85,15 +91,6 @@ export class PeopleAtHand {
 
   keep(people: Iterable<Person>): void {
     for (const person of people) this.#cache.set(person.profileId, person);
-  }
-
-  /** Forgets people whose last write may not have come through. */
-  drop(ids: Iterable<ProfileId>): void {
-    for (const id of ids) this.#cache.delete(id);
-  }
-
-  clear(): void {
-    this.#cache.clear();
   }
 }
 

@@ -53,9 +53,9 @@ async function writePersons(
   if (changes.length === 0) return;
   mustOwn(work);
   const taken = await store.writePeople(
-    changes.map(({ person, after }) => ({
+    changes.map(({ person, hasEvents }) => ({
       id: person.profileId,
-      value: documentOf(person, work.partition, after, work.run),
+      value: documentOf(person, { ...placeOf(work), hasEvents }),
       expectedVersion: person.version,
     })),
   );
@@ -64,6 +64,8 @@ async function writePersons(
     person.version++;
   }
 }
+
+const placeOf = ({ partition, batch, isTimer }: BatchWork) => ({ partition, batch, isTimer });
 
 /** Answers the folds whose origins were written by others. */
 async function writeOrigins(

@@ -49,11 +49,12 @@ export function rolling(inner: TraitFold<unknown>, windowMs: number): RollingFol
         return pruned([...merged].sort((one, other) => one[0] - other[0]));
       },
       read: (buckets, atMs) => {
-        const live = buckets.filter((bucket) => isLive(bucket, atMs)).map(([, state]) => state);
-        return inner.read(
-          live.length === 0 ? inner.empty() : live.reduce((one, other) => inner.merge(one, other)),
-          atMs,
-        );
+        let merged: unknown;
+        for (const bucket of buckets) {
+          if (isLive(bucket, atMs))
+            merged = merged === undefined ? bucket[1] : inner.merge(merged, bucket[1]);
+        }
+        return inner.read(merged === undefined ? inner.empty() : merged, atMs);
       },
     },
     changesAfter: (buckets, atMs) => {

@@ -1,0 +1,68 @@
+import type { BatchLedger, LedgerEntry } from '../ports/batch-ledger.js';
+
+/** Batches between two writes of the ledger. */
+const batchesPerEntry = 64;
+
+/**
+ * Numbers the batches of a partition, upwards for ever, and remembers which were told. What is written carries its
+ * batch's number; a document from a batch that may not have been told is told once more when it is met. At most one
+ * batch at a time is not told (a batch comes again until it is), but the ledger lags behind by up to 64.
+ */
+export class BatchNumbers {
+  #told: number;
+  #reserved: number;
+  #next: number;
+  /** Once everything that an earlier worker left half done has come again, nothing is doubtful any more. */
+  #hasCaughtUp: boolean;
+
+  private constructor(
+    private readonly ledger: BatchLedger,
+    readonly partition: number,
+    private readonly found: LedgerEntry,
+  ) {
+    this.#told = found.told;
+    this.#reserved = found.reserved;
+    this.#next = found.reserved + 1;
+    this.#hasCaughtUp = found.told === found.reserved;
+  }
+
+  static async open(ledger: BatchLedger, partition: number): Promise<BatchNumbers> {
+    return new BatchNumbers(ledger, partition, await ledger.read(partition));
+  }
+
+  /** Every batch up to this one had been told for sure when this worker began. */
+  get toldBefore(): number {
+    return this.found.told;
+  }
+
+  /** Whether what carries this number may not have been told. */
+  isDoubtful(batch: number): boolean {
+    return !this.#hasCaughtUp && batch > this.found.told && batch <= this.found.reserved;
+  }
+
+  /** The input that an earlier worker did not finish has been handled. */
+  caughtUp(): void {
+    this.#hasCaughtUp = true;
+  }
+
+  /** The number of the batch that begins now. */
+  async next(): Promise<number> {
+    if (this.#next > this.#reserved) {
+      this.#reserved = this.#next + batchesPerEntry - 1;
+      const told = this.#hasCaughtUp ? this.#told : this.found.told;
+      await this.ledger.write(this.partition, { told, reserved: this.#reserved });
+    }
+    return this.#next++;
+  }
+
+  /** Everything that a batch wrote was told. */
+  tell(batch: number): void {
+    this.#told = batch;
+  }
+
+  /** Before somebody else takes over. */
+  async close(): Promise<void> {
+    if (this.#hasCaughtUp)
+      await this.ledger.write(this.partition, { told: this.#reserved, reserved: this.#reserved });
+  }
+}
