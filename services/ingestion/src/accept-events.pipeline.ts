@@ -8,7 +8,7 @@ import type { AcceptedEvent } from '@rapport/contracts';
 import { formatInstant } from './domain/instants.js';
 import type { Arrivals } from './domain/arrivals.js';
 import type { Verdict } from './domain/verdicts.js';
-import { checkEvent, type CheckParts } from './steps/check-event.js';
+import { checkEvent, type CheckParts, type Gathered } from './steps/check-event.js';
 import type { Appending, AppendQueue } from './steps/append-events.js';
 import { acceptedRecord, rejectionRecord } from './steps/encode-events.js';
 import type { SinkRecord } from './ports/event-sink.js';
@@ -61,24 +61,21 @@ export class AcceptEvents {
   submit(submission: Submission): void {
     const { events } = submission;
     const { queue, meter } = this.parts;
+    const gathered: Gathered = { accepted: [], rejected: [] };
     const verdicts = new Array<Verdict>(events.length);
-    const accepted: SinkRecord[] = [];
-    let rejected: SinkRecord[] | undefined;
     for (let index = 0; index < events.length; index++) {
-      const checked = checkEvent(events[index], submission, this.parts);
-      verdicts[index] = checked.verdict;
-      if (checked.verdict.accepted) accepted.push(checked.record);
-      else {
-        if (submission.replayed !== true) (rejected ??= []).push(checked.record);
-        if (checked.verdict.code !== undefined) meter.rejected(checked.verdict.code);
-      }
+      const verdict = checkEvent(events[index], submission, this.parts, gathered);
+      verdicts[index] = verdict;
+      if (verdict.code !== undefined) meter.rejected(verdict.code);
     }
-    queue.add(accepted, rejected ?? none, new PendingAnswer(submission, verdicts, meter, accepted.length));
+    const { accepted, rejected } = gathered;
+    queue.add(accepted, rejected, new PendingAnswer(submission, verdicts, meter, accepted.length));
   }
 
   /** Appends an event that was accepted before and refused further on, as it was. */
   readmit(event: AcceptedEvent, appending: Appending): void {
-    this.parts.queue.add([acceptedRecord(event, Date.parse(event.receivedAt))], none, appending);
+    const value = this.parts.encoder.encode(event);
+    this.parts.queue.add([acceptedRecord(event, value, Date.parse(event.receivedAt))], none, appending);
   }
 
   /** Keeps a request that was refused as a whole where the data team sees it; `done` hears when it is durable. */

@@ -13,6 +13,7 @@ import { readIngestionConfig } from './ingestion.config.js';
 import { frontDoorMeter } from './ingestion.metrics.js';
 import { ReplayRejected } from './replay-rejected.pipeline.js';
 import { AppendQueue } from './steps/append-events.js';
+import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
 import { IngestionGrpc } from './transport/ingestion.grpc.js';
@@ -47,6 +48,7 @@ export function createIngestionRoom(host: Host): Room {
       violationOf: (event, properties) => trackingPlan.violationOf(event, properties),
     },
     queue,
+    encoder: new EventEncoder(),
     newMessageId: messageIdsFrom(host.random),
     meter,
   });

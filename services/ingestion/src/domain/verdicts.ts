@@ -1,3 +1,4 @@
+import { quoted } from './accepted-json.js';
 import type { IngestionErrorCode } from '../ingestion.errors.js';
 
 /** What became of one event, in the order of the request. */
@@ -9,10 +10,6 @@ export interface Verdict {
   /** What was expected, what came, how to fix it; absent when accepted. */
   readonly detail?: string;
 }
-
-/** Characters that JSON keeps as they are. */
-const plain = /^[\w\-.:~@/+ ]*$/;
-const quoted = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text));
 
 /** The answer of the front door; written by hand because it is written for every request. */
 export function verdictsAsJson(verdicts: readonly Verdict[]): string {

@@ -10,42 +10,52 @@ import type { Arrivals } from '../domain/arrivals.js';
 import type { Verdict } from '../domain/verdicts.js';
 import type { SinkRecord } from '../ports/event-sink.js';
 import { acceptedRecord, rejectionRecord } from './encode-events.js';
-
-/** The verdict on one event and the record that goes to the log, of the accepted or of the rejected topic. */
-export interface CheckedEvent {
-  readonly verdict: Verdict;
-  readonly record: SinkRecord;
-}
+import type { EventEncoder } from './event-encoder.js';
 
 /** What checking needs beside the event. */
 export interface CheckParts {
   readonly rules: EntranceRules;
   readonly newMessageId: () => string;
+  readonly encoder: EventEncoder;
 }
 
-/** Checks one event of a request and encodes what is to be kept of it. */
-export function checkEvent(given: unknown, arrivals: Arrivals, parts: CheckParts): CheckedEvent {
+/** Where the records of a request gather, by topic. */
+export interface Gathered {
+  readonly accepted: SinkRecord[];
+  readonly rejected: SinkRecord[];
+}
+
+/** Checks one event of a request, adds what is to be kept of it to what was gathered, and answers the verdict. */
+export function checkEvent(
+  given: unknown,
+  arrivals: Arrivals,
+  parts: CheckParts,
+  gathered: Gathered,
+): Verdict {
   const { arrival, maxEventBytes } = arrivals;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     const refused = new Refused(
       'INGESTION_EVENT_SHAPE',
       `expected an event as a JSON object; got ${kindOf(given)}`,
     );
-    return refuse(refused, given, parts.newMessageId(), arrivals);
+    return refuse(refused, given, parts.newMessageId(), arrivals, gathered);
   }
   const raw = given as RawEvent;
   const ownMessageId = readMessageId(raw);
-  if (ownMessageId instanceof Refused) return refuse(ownMessageId, raw, parts.newMessageId(), arrivals);
+  if (ownMessageId instanceof Refused)
+    return refuse(ownMessageId, raw, parts.newMessageId(), arrivals, gathered);
   const messageId = ownMessageId ?? parts.newMessageId();
   const event = acceptEvent(raw, messageId, arrival, parts.rules);
-  if (event instanceof Refused) return refuse(event, raw, messageId, arrivals);
-  const record = acceptedRecord(event, arrival.receivedAtMs);
+  if (event instanceof Refused) return refuse(event, raw, messageId, arrivals, gathered);
+  const value = parts.encoder.encode(event);
   // A small body can become a large record: 1e20 is written out.
-  if (arrivals.totalBytes > maxEventBytes || record.value.length > maxEventBytes + slackBytes) {
-    const bytes = sizeOf(raw, record.value.length, maxEventBytes);
-    if (!(bytes <= maxEventBytes)) return refuse(tooLarge(bytes, maxEventBytes), raw, messageId, arrivals);
+  if (arrivals.totalBytes > maxEventBytes || value.length > maxEventBytes + slackBytes) {
+    const bytes = sizeOf(raw, value.length, maxEventBytes);
+    if (!(bytes <= maxEventBytes))
+      return refuse(tooLarge(bytes, maxEventBytes), raw, messageId, arrivals, gathered);
   }
-  return { verdict: { messageId, accepted: true }, record };
+  gathered.accepted.push(acceptedRecord(event, value, arrival.receivedAtMs));
+  return { messageId, accepted: true };
 }
 
 function tooLarge(bytes: number, maxEventBytes: number): Refused {
@@ -96,23 +106,23 @@ function sizeOf(raw: RawEvent, encodedBytes: number, maxEventBytes: number): num
   }
 }
 
-function refuse(refused: Refused, given: unknown, messageId: string, arrivals: Arrivals): CheckedEvent {
+function refuse(
+  refused: Refused,
+  given: unknown,
+  messageId: string,
+  arrivals: Arrivals,
+  gathered: Gathered,
+): Verdict {
   const { arrival } = arrivals;
   const { code, detail } = refused;
-  return {
-    verdict: { messageId, accepted: false, code, detail },
-    record: rejectionRecord(
-      {
-        messageId,
-        source: arrival.source,
-        code,
-        detail,
-        rejectedAt: arrival.receivedAt,
-        original: originalOf(given, messageId, arrivals),
-      },
-      arrival.receivedAtMs,
-    ),
-  };
+  if (arrivals.replayed !== true) {
+    const original = originalOf(given, messageId, arrivals);
+    const { source, receivedAt: rejectedAt, receivedAtMs } = arrival;
+    gathered.rejected.push(
+      rejectionRecord({ messageId, source, code, detail, rejectedAt, original }, receivedAtMs),
+    );
+  }
+  return { messageId, accepted: false, code, detail };
 }
 
 /** The event as a replay needs it: with what it took from its batch and with the messageId that its verdict names. */

@@ -5,10 +5,10 @@ import type { SinkRecord } from '../ports/event-sink.js';
 export const maxOriginalBytes = 32 * 1024;
 
 /** An accepted event as a record of its topic. */
-export function acceptedRecord(event: AcceptedEvent, receivedAtMs: number): SinkRecord {
+export function acceptedRecord(event: AcceptedEvent, value: Uint8Array, receivedAtMs: number): SinkRecord {
   return {
     key: event.origin,
-    value: Buffer.from(JSON.stringify(event), 'utf8'),
+    value,
     headers: cloudEventHeaders(topics.accepted.name, event.messageId, event.timestamp),
     timestampMs: receivedAtMs,
   };
