@@ -8,7 +8,7 @@ import type { ProfileId } from '@rapport/kernel';
 import fc from 'fast-check';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { PartitionCounts } from './domain/recommendations/partition-counts.js';
-import { readAt, recentHalfLifeMs, lastingHalfLifeMs } from './domain/recommendations/decay.js';
+import { recentHalfLifeMs, lastingHalfLifeMs } from './domain/recommendations/decay.js';
 import type { RecommendationStore } from './ports/recommendation-store.js';
 import { createUpdateRecommendations, type PlacedChange } from './update-recommendations.pipeline.js';
 
@@ -265,8 +265,8 @@ describe('counting the stream', () => {
             .map(({ minutes }) => nowMs - (startMs + minutes * 60_000));
           const lasting = ages.reduce((sum, ageMs) => sum + 0.5 ** (ageMs / lastingHalfLifeMs), 0);
           const recent = ages.reduce((sum, ageMs) => sum + 0.5 ** (ageMs / recentHalfLifeMs), 0);
-          expect(readAt(shard.lasting, record?.lasting ?? 0, nowMs)).toBeCloseTo(lasting, 9);
-          expect(readAt(shard.recent, record?.recent ?? 0, nowMs)).toBeCloseTo(recent, 9);
+          expect((record?.lasting ?? 0) * shard.lasting.scaleAt(nowMs)).toBeCloseTo(lasting, 9);
+          expect((record?.recent ?? 0) * shard.recent.scaleAt(nowMs)).toBeCloseTo(recent, 9);
         }
       }),
       { numRuns: 30 },

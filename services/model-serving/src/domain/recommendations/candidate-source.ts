@@ -35,6 +35,12 @@ export interface CandidateSource {
   candidates(question: Question, statistics: ItemStatistics): readonly Candidate[];
 }
 
+/** Whether an item may be shown at all. */
+export function isAllowed(item: string, question: Question, statistics: ItemStatistics): boolean {
+  if (question.isExcluded(item)) return false;
+  return question.category === '' || statistics.categoryOf(item) === question.category;
+}
+
 /** The first items of a ranked list that may be shown. */
 export function takeAllowed<T extends readonly [string, number, ...unknown[]]>(
   ranked: Iterable<T>,
@@ -44,9 +50,7 @@ export function takeAllowed<T extends readonly [string, number, ...unknown[]]>(
   const taken: T[] = [];
   for (const entry of ranked) {
     if (taken.length === question.limit) break;
-    if (question.isExcluded(entry[0])) continue;
-    if (question.category !== '' && statistics.categoryOf(entry[0]) !== question.category) continue;
-    taken.push(entry);
+    if (isAllowed(entry[0], question, statistics)) taken.push(entry);
   }
   return taken;
 }

@@ -1,11 +1,4 @@
-import {
-  lastingHalfLifeMs,
-  moveLandmark,
-  needsNewLandmark,
-  recentHalfLifeMs,
-  weightAt,
-  type Fading,
-} from './decay.js';
+import { Fading, lastingHalfLifeMs, recentHalfLifeMs } from './decay.js';
 
 /** What is known of one item in one partition. */
 export interface ItemRecord {
@@ -45,8 +38,8 @@ export const maxItemsPerShard = 1_000;
 /** Counts of the items that fall into one shard. Everything it does follows from the order of the calls alone. */
 export class ItemShard {
   readonly items = new Map<string, ItemRecord>();
-  readonly lasting: Fading = { halfLifeMs: lastingHalfLifeMs, landmarkMs: 0 };
-  readonly recent: Fading = { halfLifeMs: recentHalfLifeMs, landmarkMs: 0 };
+  readonly lasting = new Fading(lastingHalfLifeMs);
+  readonly recent = new Fading(recentHalfLifeMs);
   applied = -1;
 
   static from(document: ItemShardDocument): ItemShard {
@@ -83,8 +76,8 @@ export class ItemShard {
   countItem(item: string, weight: number, atMs: number, category: string | undefined): void {
     this.#prepare(atMs);
     const record = this.#record(item);
-    record.lasting += weight * weightAt(this.lasting, atMs);
-    record.recent += weight * weightAt(this.recent, atMs);
+    record.lasting += weight * this.lasting.weightAt(atMs);
+    record.recent += weight * this.recent.weightAt(atMs);
     if (category !== undefined && atMs >= record.categoryAtMs) {
       record.category = category;
       record.categoryAtMs = atMs;
@@ -95,7 +88,7 @@ export class ItemShard {
   countPair(item: string, other: string, weight: number, atMs: number): void {
     this.#prepare(atMs);
     const { together } = this.#record(item);
-    together.set(other, (together.get(other) ?? 0) + weight * weightAt(this.lasting, atMs));
+    together.set(other, (together.get(other) ?? 0) + weight * this.lasting.weightAt(atMs));
     if (together.size > 2 * maxNeighbours) keepLargest(together, maxNeighbours, (count) => count);
   }
 
@@ -111,15 +104,15 @@ export class ItemShard {
   }
 
   #prepare(atMs: number): void {
-    if (needsNewLandmark(this.lasting, atMs)) {
-      const factor = moveLandmark(this.lasting, atMs);
+    if (this.lasting.needsNewLandmark(atMs)) {
+      const factor = this.lasting.moveLandmark(atMs);
       for (const record of this.items.values()) {
         record.lasting *= factor;
         for (const [other, count] of record.together) record.together.set(other, count * factor);
       }
     }
-    if (needsNewLandmark(this.recent, atMs)) {
-      const factor = moveLandmark(this.recent, atMs);
+    if (this.recent.needsNewLandmark(atMs)) {
+      const factor = this.recent.moveLandmark(atMs);
       for (const record of this.items.values()) record.recent *= factor;
     }
   }

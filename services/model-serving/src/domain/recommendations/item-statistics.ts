@@ -1,4 +1,4 @@
-import { readAt, recentHalfLifeMs, lastingHalfLifeMs } from './decay.js';
+import { lastingHalfLifeMs, recentHalfLifeMs } from './decay.js';
 import type { PartitionCounts } from './partition-counts.js';
 import { TopList, type Ranked } from './top-list.js';
 
@@ -46,7 +46,7 @@ export class ItemStatistics {
     const sums = new Map<string, number>();
     for (const partition of this.partitions()) {
       const shard = partition.itemShard(item);
-      const scale = readAt(shard.lasting, 1, nowMs);
+      const scale = shard.lasting.scaleAt(nowMs);
       for (const [other, count] of shard.items.get(item)?.together ?? []) {
         sums.set(other, (sums.get(other) ?? 0) + count * scale);
       }
@@ -60,7 +60,7 @@ export class ItemStatistics {
     for (const partition of this.partitions()) {
       const shard = partition.itemShard(item);
       const record = shard.items.get(item);
-      if (record !== undefined) sum += readAt(shard.lasting, record.lasting, nowMs);
+      if (record !== undefined) sum += record.lasting * shard.lasting.scaleAt(nowMs);
     }
     return sum;
   }
@@ -89,7 +89,7 @@ export class ItemStatistics {
     for (const shard of records) {
       const record = shard.segments.get(segment);
       if (record === undefined) continue;
-      const scale = readAt(shard.lasting, 1, atMs);
+      const scale = shard.lasting.scaleAt(atMs);
       total += record.total * scale;
       for (const [item, count] of record.items) sums.set(item, (sums.get(item) ?? 0) + count * scale);
     }
@@ -120,8 +120,8 @@ export class ItemStatistics {
     const sums = new Map<string, { lasting: number; recent: number }>();
     for (const { itemShards } of this.partitions()) {
       for (const shard of itemShards) {
-        const lastingScale = readAt(shard.lasting, 1, nowMs);
-        const recentScale = readAt(shard.recent, 1, nowMs);
+        const lastingScale = shard.lasting.scaleAt(nowMs);
+        const recentScale = shard.recent.scaleAt(nowMs);
         for (const [item, record] of shard.items) {
           const sum = sums.get(item) ?? { lasting: 0, recent: 0 };
           sum.lasting += record.lasting * lastingScale;

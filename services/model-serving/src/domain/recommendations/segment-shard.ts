@@ -1,4 +1,4 @@
-import { lastingHalfLifeMs, moveLandmark, needsNewLandmark, weightAt, type Fading } from './decay.js';
+import { Fading, lastingHalfLifeMs } from './decay.js';
 import { keepLargest } from './item-shard.js';
 
 /** Items that people of a segment turn to. */
@@ -24,7 +24,7 @@ const maxItemsPerSegment = 300;
 /** Popularity by segment in one partition. */
 export class SegmentShard {
   readonly segments = new Map<string, SegmentRecord>();
-  readonly lasting: Fading = { halfLifeMs: lastingHalfLifeMs, landmarkMs: 0 };
+  readonly lasting = new Fading(lastingHalfLifeMs);
   applied = -1;
 
   static from(document: SegmentShardDocument): SegmentShard {
@@ -50,14 +50,14 @@ export class SegmentShard {
 
   /** Counts an interaction of a person who is in these segments. */
   count(segments: readonly string[], item: string, weight: number, atMs: number): void {
-    if (needsNewLandmark(this.lasting, atMs)) {
-      const factor = moveLandmark(this.lasting, atMs);
+    if (this.lasting.needsNewLandmark(atMs)) {
+      const factor = this.lasting.moveLandmark(atMs);
       for (const record of this.segments.values()) {
         record.total *= factor;
         for (const [known, count] of record.items) record.items.set(known, count * factor);
       }
     }
-    const added = weight * weightAt(this.lasting, atMs);
+    const added = weight * this.lasting.weightAt(atMs);
     for (const segment of segments) {
       const record = this.#record(segment);
       record.total += added;

@@ -1,4 +1,4 @@
-import { takeAllowed, type CandidateSource, type Seed } from '../candidate-source.js';
+import { isAllowed, type CandidateSource, type Seed } from '../candidate-source.js';
 
 /** What other people turned to together with the items in view, or with the person's own last items. */
 export const coVisitation: CandidateSource = {
@@ -23,13 +23,17 @@ export const coVisitation: CandidateSource = {
         }
       }
     }
-    const ranked = [...found]
+    const allowed = [...found].filter(([item]) => isAllowed(item, question, statistics));
+    const shortlist = allowed
+      .sort((a, b) => b[1].score - a[1].score || (a[0] < b[0] ? -1 : 1))
+      .slice(0, shortlistFactor * question.limit);
+    const ranked = shortlist
       .map(
         ([item, { score, seed }]) =>
           [item, dampened(score, statistics.lastingOf(item, question.nowMs)), seed] as const,
       )
       .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-    return takeAllowed(ranked, question, statistics).map(([item, score, seed]) => ({
+    return ranked.slice(0, question.limit).map(([item, score, seed]) => ({
       item,
       score,
       reason:
@@ -44,6 +48,9 @@ export const coVisitation: CandidateSource = {
 function dampened(together: number, lasting: number): number {
   return lasting > 0 ? together / lasting ** popularityDamping : together;
 }
+
+/** Damping moves places about, but hardly from behind so many. */
+const shortlistFactor = 8;
 
 /** 0 would count pairs alone, 1 only how exclusive they are; 0 to 0.3 do equally well in bench/recommend.bench.ts. */
 const popularityDamping = 0.2;
