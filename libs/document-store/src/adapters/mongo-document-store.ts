@@ -1,9 +1,10 @@
 import { MongoClient, MongoServerError, type MongoClientOptions } from 'mongodb';
-import { messageOf, RapportError } from '@rapport/kernel';
+import { RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '../document-store.js';
 import { bulkCommand, singleCommands } from './mongo/bulk-writes.js';
 import { keepIndexesUp } from './mongo/index-upkeep.js';
 import { MongoDocuments, storeClosed } from './mongo/mongo-documents.js';
+import { readError } from './mongo/read-error.js';
 import { declaredIndexes, type StoredDocument } from './mongo/stored-document.js';
 import { WriteChanges } from './mongo/write-changes.js';
 
@@ -52,7 +53,10 @@ function clientOptions(options: MongoDocumentStoreOptions): MongoClientOptions {
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
     readPreference: 'primary',
-    retryWrites: true,
+    // Writes are repeated by write-changes.ts, which can tell by a token in the document whether the first attempt
+    // happened. The driver's own repetition would hide that there was one: where a server forgets what it answered
+    // before, a write that happened would come back as a conflict.
+    retryWrites: false,
     retryReads: true,
     ignoreUndefined: true,
     promoteBuffers: true,
@@ -96,12 +100,9 @@ class MongoDocumentStore implements DocumentStore {
     await keepIndexesUp(documents, declared);
     this.#opened.add(name);
     const run = this.#bulkWriteCommand ? bulkCommand(this.#client, documents) : singleCommands(documents);
-    return new MongoDocuments<T>(
-      documents,
-      declared,
-      new WriteChanges(documents, declared, run),
-      refuseWhenClosed,
-    );
+    const where = this.#client.options.hosts.map(String).join(', ');
+    const changes = new WriteChanges(documents, declared, run);
+    return new MongoDocuments<T>(documents, declared, changes, refuseWhenClosed, where);
   }
 
   close(): Promise<void> {
@@ -127,10 +128,5 @@ function openingError(thrown: unknown, hosts: readonly string[]): unknown {
       `MongoDB at ${hosts.join(', ')} refused the user or the password in RAPPORT_MONGODB_URI`,
     );
   }
-  return new RapportError(
-    'DOCUMENT_STORE_UNREACHABLE',
-    'unavailable',
-    `no MongoDB that takes writes answered at ${hosts.join(', ')}: check RAPPORT_MONGODB_URI and that the server runs`,
-    messageOf(thrown),
-  );
+  return readError(thrown, hosts.join(', '));
 }

@@ -1,4 +1,4 @@
-import { BSON, type Filter, type Sort } from 'mongodb';
+import { BSON, type Filter, type FindCursor, type Sort } from 'mongodb';
 import { RapportError } from '@rapport/kernel';
 import type {
   Collection,
@@ -12,6 +12,7 @@ import type {
 import { checkBounds, checkId, checkSize, indexMissing } from '../../index-keys.js';
 import { afterPrefixText, compareText, keyText } from './key-text.js';
 import { keysOf, type DeclaredIndexes, type Documents, type StoredDocument } from './stored-document.js';
+import { readError } from './read-error.js';
 import type { AskedWrite, WriteChanges } from './write-changes.js';
 
 /** A collection as the port has it, on MongoDB. */
@@ -21,6 +22,8 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     private readonly declared: DeclaredIndexes,
     private readonly changes: WriteChanges,
     private readonly refuseWhenClosed: () => void,
+    /** The hosts, for error messages. */
+    private readonly where: string,
   ) {}
 
   async get(id: string): Promise<Stored<T> | undefined> {
@@ -32,9 +35,12 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     this.refuseWhenClosed();
     if (ids.length === 0) return [];
     const wanted = [...new Set(ids)];
-    const found = await this.documents
-      .find({ _id: { $in: wanted } }, { projection: { v: 1, d: 1 }, batchSize: wanted.length + 1 })
-      .toArray();
+    const found = await this.#found(
+      this.documents.find(
+        { _id: { $in: wanted } },
+        { projection: { v: 1, d: 1 }, batchSize: wanted.length + 1 },
+      ),
+    );
     const byId = new Map(found.map((each) => [each._id, stored<T>(each)]));
     return ids.map((id) => byId.get(id));
   }
@@ -51,15 +57,27 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     const filter = index === '_id' ? idFilter(options) : this.#indexFilter(index, options);
     if (limit <= 0 || filter === undefined) return [];
     const order: Sort = index === '_id' ? { _id: direction } : { [`k.${index}`]: direction, _id: direction };
-    const found = await this.documents
-      .find(filter, { projection: { v: 1, d: 1 }, sort: order, limit, batchSize: limit + 1 })
-      .toArray();
+    const found = await this.#found(
+      this.documents.find(filter, { projection: { v: 1, d: 1 }, sort: order, limit, batchSize: limit + 1 }),
+    );
     return found.map((each) => stored<T>(each));
   }
 
   async count(): Promise<number> {
     this.refuseWhenClosed();
-    return this.documents.estimatedDocumentCount();
+    try {
+      return await this.documents.estimatedDocumentCount();
+    } catch (thrown) {
+      throw readError(thrown, this.where);
+    }
+  }
+
+  async #found(cursor: FindCursor<StoredDocument>): Promise<StoredDocument[]> {
+    try {
+      return await cursor.toArray();
+    } catch (thrown) {
+      throw readError(thrown, this.where);
+    }
   }
 
   #asked(write: Write<T>): AskedWrite {
