@@ -3,6 +3,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { modelsProto } from '@rapport/contracts';
+import { createCalls } from '@rapport/service-host';
 import { repositoryRoot, startPlatform, type TestPlatform } from '@rapport/testing';
 
 const hour = 3_600_000;
@@ -43,10 +45,13 @@ describe('the sample playbook on a platform in virtual time', () => {
     expect([status, body.results.filter(({ accepted }) => !accepted)]).toEqual([200, []]);
     await platform.advanceTo();
   };
-  const segmentsOf = async (person: string): Promise<string[]> => {
+  const allSegmentsOf = async (person: string): Promise<string[]> => {
     const { body } = await platform.get<{ segments: { name: string }[] }>(`/v1/people/user_id:${person}`);
-    return body.segments.map(({ name }) => name).filter((name) => name !== 'likely_to_buy');
+    return body.segments.map(({ name }) => name);
   };
+  /** Without the one that the model decides, which has a test of its own. */
+  const segmentsOf = async (person: string): Promise<string[]> =>
+    (await allSegmentsOf(person)).filter((name) => name !== 'likely_to_buy');
   const mailsTo = async (addresses: readonly string[]): Promise<string[]> => {
     const { body } = await platform.get<{ messages: { channel: string; tactic: string; to: string }[] }>(
       '/v1/messages?limit=500',
@@ -113,6 +118,32 @@ describe('the sample playbook on a platform in virtual time', () => {
     expect(await segmentsOf('hunter')).toEqual(['discount_hunter']);
     await send('hunter', ordered(0.01));
     expect(await segmentsOf('hunter')).toEqual(['big_spender']);
+  });
+
+  it('likely_to_buy: exactly those whom the model gives 0.3 or more', async () => {
+    const people = Array.from({ length: 12 }, (_, index) => `shopper${index}`);
+    for (const [index, person] of people.entries()) {
+      const views = Array.from({ length: index }, (_view, view) => viewed(`thing-${view}`));
+      const adds = Array.from({ length: index % 4 }, (_add, add) =>
+        track('Product Added', { product_id: `thing-${add}`, price: 20 }),
+      );
+      const orders = Array.from({ length: index % 3 }, () => ordered(30 * index));
+      await send(person, { type: 'page', name: 'Home' }, ...orders, ...views, ...adds);
+    }
+    const calls = createCalls({ addressOf: () => platform.grpcAddress, apiToken: platform.apiToken });
+    try {
+      const models = calls.to<modelsProto.ModelsService>(modelsProto.ModelsServiceDefinition);
+      const persons = people.map((person) => `user_id:${person}`);
+      const { scores } = await models.score({ model: 'propensity', version: '', persons, rows: [] });
+      const likely = scores.map((score) => score >= 0.3);
+      const members = await Promise.all(
+        people.map(async (person) => (await allSegmentsOf(person)).includes('likely_to_buy')),
+      );
+      expect(members).toEqual(likely);
+      expect(new Set(likely)).toEqual(new Set([true, false]));
+    } finally {
+      calls.close();
+    }
   });
 
   it('loyal_and_away: sixty days after the third purchase to the millisecond, and then a mail with a selection', async () => {
