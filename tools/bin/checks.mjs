@@ -48,8 +48,7 @@ function* filesUnder(dir) {
 function names() {
   const vague =
     /(^|[-.])(util|utils|helper|helpers|common|misc|shared|core|manager|handler|processor|generic|info)([-.]|$)/;
-  const files = run('git', ['ls-files', '--cached', '--others', '--exclude-standard']).text.split('
-');
+  const files = run('git', ['ls-files', '--cached', '--others', '--exclude-standard']).text.split('\n');
   const wrong = files.filter((path) => path.split('/').some((part) => vague.test(part)));
   return { ok: wrong.length === 0, text: wrong.map((path) => `${path}: this name says no noun`).join('\n') };
 }
