@@ -6,7 +6,7 @@ export interface AccountEntry {
   lines: number;
   events: number;
   /** The first line of the file that this is about. */
-  readonly firstLine: number;
+  firstLine: number;
 }
 
 /** Where every line of a file went: lines read = lines used + lines refused, by reason. */
@@ -59,6 +59,8 @@ function add(
   }
   entry.lines += lines;
   entry.events += events;
+  // Verdicts come in the order of requests that end, which is not that of the file.
+  entry.firstLine = Math.min(entry.firstLine, firstLine);
 }
 
 const sorted = (entries: ReadonlyMap<string, AccountEntry>): AccountEntry[] =>
