@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decide } from './decide.bench.js';
 import { endToEnd } from './end-to-end.bench.js';
+import { engines } from './engines.bench.js';
 import { frontDoor } from './front-door.bench.js';
 import { identity } from './identity.bench.js';
 import { machineFacts } from './machine.js';
@@ -13,7 +14,7 @@ import { printFacts, printReport } from './print-report.js';
 import type { Benchmark, BenchmarkReport } from './report.js';
 
 /** Every benchmark; one file and one line here each. */
-const benchmarks: readonly Benchmark[] = [frontDoor, identity, endToEnd, decide, reads, storage, recommend];
+const benchmarks: readonly Benchmark[] = [frontDoor, identity, endToEnd, decide, reads, storage, engines, recommend];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

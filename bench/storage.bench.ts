@@ -3,8 +3,8 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { openDocumentStore } from '@rapport/document-store';
 import { openEventLog } from '@rapport/event-log';
 import type { Benchmark, BenchmarkOptions, Figure } from './report.js';
+import { compareRates, concurrently, type Work } from './side-by-side.js';
 
-const turns = 3;
 const value = Buffer.from(
   JSON.stringify({ type: 'track', event: 'Product Viewed', padding: 'x'.repeat(440) }),
 );
@@ -19,9 +19,6 @@ const headers = {
 /** What one record takes up: value, headers and key. */
 const sameBytes = Buffer.concat([value, Buffer.from(JSON.stringify(headers)), Buffer.from('user-1234')]);
 
-/** One side of a comparison: does `count` things durably and resolves when the last is on disk. */
-type Work = (count: number) => Promise<void>;
-
 /** What the embedded engine costs beside LMDB itself, both durable, taking turns. */
 export const storage: Benchmark = {
   name: 'storage',
@@ -29,7 +26,7 @@ export const storage: Benchmark = {
   run: async (options) => ({
     name: 'storage',
     title: storage.title,
-    setup: `one process; 500-byte records with five headers; 1 KB documents with two indexes; each acknowledged after the flush; raw LMDB (overlappingSync off, as ours) puts as many bytes one by one, and keeps up the one index that changes; ${turns} turns each`,
+    setup: `one process; 500-byte records with five headers; 1 KB documents with two indexes; each acknowledged after the flush; raw LMDB (overlappingSync off, as ours) puts as many bytes one by one, and keeps up the one index that changes; both take turns`,
     figures: [...(await eventLogFigures(options)), ...(await documentFigures(options))],
   }),
 };
@@ -58,7 +55,9 @@ async function eventLogFigures(options: BenchmarkOptions): Promise<Figure[]> {
     [8, 100],
   ] as const) {
     const name = `appends, ${inFlight} at a time${perCall > 1 ? ` of ${perCall}` : ''}`;
-    figures.push(...(await compare(options, name, append(inFlight, perCall), put(inFlight, perCall))));
+    figures.push(
+      ...(await compareRates(options, name, append(inFlight, perCall), put(inFlight, perCall), 'raw LMDB')),
+    );
   }
   figures.push(...(await readFigures(options, log, raw.database)));
   await log.close();
@@ -145,58 +144,19 @@ async function documentFigures(options: BenchmarkOptions): Promise<Figure[]> {
     [4, 500],
   ] as const) {
     const name = `compare-and-set, ${inFlight} at a time${perCall > 1 ? ` of ${perCall}` : ''}`;
-    figures.push(...(await compare(options, name, update(inFlight, perCall), rawUpdate(inFlight, perCall))));
+    figures.push(
+      ...(await compareRates(
+        options,
+        name,
+        update(inFlight, perCall),
+        rawUpdate(inFlight, perCall),
+        'raw LMDB',
+      )),
+    );
   }
   await store.close();
   await raw.root.close();
   return figures;
-}
-
-async function compare(options: BenchmarkOptions, name: string, ours: Work, raw: Work): Promise<Figure[]> {
-  options.say(name);
-  const perTurnMs = (options.seconds * 1000) / turns / 8;
-  const rates = { ours: [] as number[], raw: [] as number[] };
-  for (let turn = 0; turn <= turns; turn++) {
-    for (const [side, work] of [
-      ['ours', ours],
-      ['raw', raw],
-    ] as const) {
-      const rate = await rateOf(work, perTurnMs);
-      // The first turn warms both up.
-      if (turn > 0) rates[side].push(rate);
-    }
-  }
-  const mean = (of: readonly number[]): number => of.reduce((sum, rate) => sum + rate, 0) / of.length;
-  return [
-    { name, value: mean(rates.ours), unit: '/s' },
-    { name: `${name}: raw LMDB`, value: mean(rates.raw), unit: '/s' },
-    { name: `${name}: ratio`, value: mean(rates.ours) / mean(rates.raw), unit: '×' },
-  ];
-}
-
-async function rateOf(work: Work, forMs: number): Promise<number> {
-  const started = performance.now();
-  let done = 0;
-  let step = 256;
-  while (performance.now() - started < forMs) {
-    const before = performance.now();
-    await work(step);
-    done += step;
-    // Steps long enough that their beginning and end do not count.
-    if (performance.now() - before < forMs / 4) step *= 2;
-  }
-  return (done / (performance.now() - started)) * 1000;
-}
-
-function concurrently(inFlight: number, perCall: number, once: () => Promise<void>): Work {
-  return async (count) => {
-    let left = Math.ceil(count / perCall);
-    await Promise.all(
-      Array.from({ length: inFlight }, async () => {
-        while (left-- > 0) await once();
-      }),
-    );
-  };
 }
 
 function rawDatabase(path: string): { root: RootDatabase; database: Database<Buffer, Buffer> } {
