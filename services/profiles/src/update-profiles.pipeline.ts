@@ -34,7 +34,7 @@ export interface PartitionBatch {
   readonly partition: number;
   readonly records: readonly PlacedRecord[];
   /** False once the partition belongs to another worker. */
-  owned(): boolean;
+  readonly owned: () => boolean;
 }
 
 export interface UpdateOptions {
