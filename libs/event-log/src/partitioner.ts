@@ -4,28 +4,31 @@
  */
 export function murmur2(key: string): number {
   for (let i = 0; i < key.length; i++) {
-    if (key.charCodeAt(i) > 0x7f) {
-      const bytes = Buffer.from(key, 'utf8');
-      return hash(bytes.length, (at) => bytes[at] ?? 0);
-    }
+    if (key.charCodeAt(i) > 0x7f) return hashOf(Buffer.from(key, 'utf8').toString('latin1'));
   }
-  return hash(key.length, (at) => key.charCodeAt(at));
+  return hashOf(key);
 }
 
-function hash(length: number, byteAt: (at: number) => number): number {
+/** Of a text whose characters are bytes. */
+function hashOf(bytes: string): number {
   const multiplier = 0x5bd1e995;
+  const { length } = bytes;
   let h = 0x9747b28c ^ length;
   let at = 0;
   for (; at + 4 <= length; at += 4) {
-    let k = byteAt(at) | (byteAt(at + 1) << 8) | (byteAt(at + 2) << 16) | (byteAt(at + 3) << 24);
+    let k =
+      bytes.charCodeAt(at) |
+      (bytes.charCodeAt(at + 1) << 8) |
+      (bytes.charCodeAt(at + 2) << 16) |
+      (bytes.charCodeAt(at + 3) << 24);
     k = Math.imul(k, multiplier);
     k ^= k >>> 24;
     h = Math.imul(h, multiplier) ^ Math.imul(k, multiplier);
   }
   const rest = length - at;
-  if (rest >= 3) h ^= byteAt(at + 2) << 16;
-  if (rest >= 2) h ^= byteAt(at + 1) << 8;
-  if (rest >= 1) h = Math.imul(h ^ byteAt(at), multiplier);
+  if (rest >= 3) h ^= bytes.charCodeAt(at + 2) << 16;
+  if (rest >= 2) h ^= bytes.charCodeAt(at + 1) << 8;
+  if (rest >= 1) h = Math.imul(h ^ bytes.charCodeAt(at), multiplier);
   h ^= h >>> 13;
   h = Math.imul(h, multiplier);
   return h ^ (h >>> 15);

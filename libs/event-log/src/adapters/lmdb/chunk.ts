@@ -17,18 +17,18 @@ const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Records on their way into one chunk; their offsets are known when it is sealed. */
 export class ChunkBuilder {
-  #buffer = Buffer.allocUnsafe(4096);
+  #buffer: Buffer;
   #length = headerBytes;
   #newestMs = -Infinity;
-  readonly #records: {
-    readonly record: NewRecord;
-    readonly timestampMs: number;
-    readonly valueAt: number;
-    readonly delta: number;
-  }[] = [];
+  #count = 0;
+
+  /** `expectedBytes`: what the chunk will probably take; a good guess spares copying. */
+  constructor(expectedBytes = 4096) {
+    this.#buffer = Buffer.allocUnsafe(Math.max(expectedBytes, 1024));
+  }
 
   get count(): number {
-    return this.#records.length;
+    return this.#count;
   }
 
   get bytes(): number {
@@ -36,52 +36,39 @@ export class ChunkBuilder {
   }
 
   add(record: NewRecord, timestampMs: number, delta: number): void {
+    const { key, value } = record;
     const headers = record.headers === undefined ? '' : JSON.stringify(record.headers);
-    const valueBytes = record.value?.byteLength ?? 0;
+    const valueBytes = value === null ? 0 : value.byteLength;
     // UTF-8 needs at most three bytes for each UTF-16 unit.
-    this.#reserve(frameBytes + (record.key.length + headers.length) * 3 + valueBytes);
+    this.#reserve(frameBytes + (key.length + headers.length) * 3 + valueBytes);
     const buffer = this.#buffer;
     const frame = this.#length;
     const keyAt = frame + frameBytes;
-    const keyBytes = buffer.write(record.key, keyAt, 'utf8');
+    const keyBytes = buffer.write(key, keyAt, 'utf8');
     const headersAt = keyAt + keyBytes;
     const headersBytes = headers === '' ? 0 : buffer.write(headers, headersAt, 'utf8');
     const valueAt = headersAt + headersBytes;
-    if (record.value !== null) buffer.set(record.value, valueAt);
+    if (value !== null) buffer.set(value, valueAt);
     buffer.writeUInt32LE(delta, frame);
     buffer.writeUInt32LE(keyBytes, frame + 4);
     buffer.writeUInt32LE(headersBytes, frame + 8);
-    buffer.writeUInt32LE(record.value === null ? noValue : valueBytes, frame + 12);
+    buffer.writeUInt32LE(value === null ? noValue : valueBytes, frame + 12);
     buffer.writeDoubleLE(timestampMs, frame + 16);
     this.#length = valueAt + valueBytes;
     this.#newestMs = Math.max(this.#newestMs, timestampMs);
-    this.#records.push({ record, timestampMs, valueAt, delta });
+    this.#count++;
   }
 
   /** The bytes to store. Nothing may be added afterwards. */
   seal(firstOffset: number): Buffer {
     const chunk = this.#buffer.subarray(0, this.#length);
     chunk.writeUInt32LE(format, 4);
-    chunk.writeUInt32LE(this.#records.length, 8);
+    chunk.writeUInt32LE(this.#count, 8);
     chunk.writeUInt32LE(0, 12);
     chunk.writeDoubleLE(firstOffset, 16);
     chunk.writeDoubleLE(this.#newestMs, 24);
     chunk.writeUInt32LE(crc32(chunk.subarray(4)), 0);
     return chunk;
-  }
-
-  /** The records as a reader of the sealed chunk would get them, without decoding them again. */
-  toRecords(topic: string, partition: number, firstOffset: number): LogRecord[] {
-    const chunk = this.#buffer;
-    return this.#records.map(({ record, timestampMs, valueAt, delta }) => ({
-      topic,
-      partition,
-      offset: firstOffset + delta,
-      key: record.key,
-      value: record.value === null ? null : chunk.subarray(valueAt, valueAt + record.value.byteLength),
-      headers: record.headers ?? noHeaders,
-      timestampMs,
-    }));
   }
 
   #reserve(bytes: number): void {
@@ -103,6 +90,11 @@ export function decodeChunk(chunk: Buffer, topic: string, partition: number): Lo
   if (chunk.length < headerBytes || crc32(chunk.subarray(4)) !== chunk.readUInt32LE(0))
     throw corrupt(topic, partition, chunk);
   if (chunk.readUInt32LE(4) !== format) throw corrupt(topic, partition, chunk);
+  return recordsOf(chunk, topic, partition);
+}
+
+/** The records of a chunk that has not left this process since it was sealed. */
+export function recordsOf(chunk: Buffer, topic: string, partition: number): LogRecord[] {
   const firstOffset = chunk.readDoubleLE(16);
   const records: LogRecord[] = [];
   let frame = headerBytes;

@@ -1,6 +1,6 @@
 import type { RootDatabase, Database } from 'lmdb';
 import { RapportError } from '@rapport/kernel';
-import type { LogRecord, NewRecord, Position } from '../../event-log.js';
+import type { NewRecord, Position } from '../../event-log.js';
 import { partitionOfKey } from '../../partitioner.js';
 import { ChunkBuilder, chunkBytes } from './chunk.js';
 import { chunkKey, type PartitionLog, type WarmChunk } from './partition-log.js';
@@ -116,9 +116,10 @@ export class GroupCommit {
         let first = log.end;
         for (const builder of builders) {
           const bytes = builder.seal(first);
+          log.usualChunkBytes = bytes.length + (bytes.length >> 2);
           const last = first + builder.count - 1;
           void this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes);
-          warm.push({ first, last, bytes: bytes.buffer.byteLength, records: once(builder, log, first) });
+          warm.push({ first, last, chunk: bytes });
           first = last + 1;
         }
         advances.push(() => log.advance(log.end + count, warm));
@@ -133,10 +134,11 @@ export class GroupCommit {
 function add(flush: Flush, log: PartitionLog | undefined, record: NewRecord, timestampMs: number): number {
   if (log === undefined) throw new Error('a partition is missing');
   let entry = flush.chunks.get(log);
-  if (entry === undefined) flush.chunks.set(log, (entry = { builders: [new ChunkBuilder()], count: 0 }));
+  if (entry === undefined)
+    flush.chunks.set(log, (entry = { builders: [new ChunkBuilder(log.usualChunkBytes)], count: 0 }));
   let builder = entry.builders.at(-1);
   if (builder === undefined || builder.bytes >= chunkBytes)
-    entry.builders.push((builder = new ChunkBuilder()));
+    entry.builders.push((builder = new ChunkBuilder(log.usualChunkBytes)));
   const before = builder.bytes;
   builder.add(record, timestampMs, builder.count);
   flush.bytes += builder.bytes - before;
@@ -152,9 +154,4 @@ function positionsOf(call: Call, firsts: ReadonlyMap<PartitionLog, number>): Pos
     positions[i] = { partition, offset: first + (call.ordinals[i] ?? 0) };
   }
   return positions;
-}
-
-function once(builder: ChunkBuilder, log: PartitionLog, first: number): () => readonly LogRecord[] {
-  let records: readonly LogRecord[] | undefined;
-  return () => (records ??= builder.toRecords(log.topic, log.partition, first));
 }

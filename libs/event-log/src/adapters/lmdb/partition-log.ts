@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb';
 import type { LogRecord } from '../../event-log.js';
-import { decodeChunk } from './chunk.js';
+import { decodeChunk, recordsOf } from './chunk.js';
 
 /** A key that sorts by topic, partition and offset: topic number u16, partition u16, offset f64, big-endian. */
 export function chunkKey(topicId: number, partition: number, offset: number): Buffer {
@@ -16,9 +16,8 @@ export const offsetOfKey = (key: Buffer): number => key.readDoubleBE(4);
 interface WarmChunk {
   readonly first: number;
   readonly last: number;
-  readonly bytes: number;
-  /** Made when the first reader asks. */
-  readonly records: () => readonly LogRecord[];
+  /** As it was stored: a chunk holds far less than the objects of its records, which would outlive their readers. */
+  readonly chunk: Buffer;
 }
 
 /** Newest chunks kept decoded per partition, so that consumers at the end of the log read no disk page. */
@@ -29,6 +28,8 @@ export class PartitionLog {
   /** Offset after the last durable record. Readers never see further: what a power cut may take back was never shown. */
   end: number;
   first: number;
+  /** What a chunk took lately: the next one is given as much room at once. */
+  usualChunkBytes = 4096;
   readonly #chunks: Database<Buffer, Buffer>;
   readonly #waiting = new Set<() => void>();
   #warm: WarmChunk[] = [];
@@ -70,10 +71,10 @@ export class PartitionLog {
     this.end = end;
     for (const chunk of chunks) {
       this.#warm.push(chunk);
-      this.#warmSize += chunk.bytes;
+      this.#warmSize += chunk.chunk.buffer.byteLength;
     }
     while (this.#warmSize > warmBytes && this.#warm.length > 1)
-      this.#warmSize -= this.#warm.shift()?.bytes ?? 0;
+      this.#warmSize -= this.#warm.shift()?.chunk.buffer.byteLength ?? 0;
     for (const wake of this.#waiting) wake();
   }
 
@@ -96,7 +97,7 @@ export class PartitionLog {
     for (let at = this.#warm.length - 1; at >= 0; at--) {
       const chunk = this.#warm[at];
       if (chunk !== undefined && chunk.first <= offset)
-        return offset === chunk.first ? chunk.records() : chunk.records().slice(offset - chunk.first);
+        return recordsOf(chunk.chunk, this.topic, this.partition).slice(offset - chunk.first);
     }
     return undefined;
   }
