@@ -18,9 +18,11 @@ export interface BodyReceiver {
   aborted(): void;
 }
 
+const none: Buffer[] = [];
+
 /** A body on its way in. */
 class Reading {
-  readonly #chunks: Buffer[] = [];
+  #chunks: Buffer[] = [];
   #length = 0;
   #done = false;
 

@@ -21,8 +21,10 @@ export interface Entrance {
 }
 
 /** One HTTP request on its way through the front door: body, key, events, answer. */
+const noEvents: readonly unknown[] = [];
+
 export class Visit implements BodyReceiver, Submission {
-  events: readonly unknown[] = [];
+  events: readonly unknown[] = noEvents;
   totalBytes = 0;
   readonly maxEventBytes: number;
   #arrival: Arrival | undefined;
@@ -157,6 +159,8 @@ export class Visit implements BodyReceiver, Submission {
       clientIp: this.#fromBrowser ? this.request.socket.remoteAddress : undefined,
     };
     door.accept.submit(this);
+    // What was parsed is encoded by now; kept until the answer, it would outlive the youngest generation of the heap.
+    this.events = noEvents;
   }
 
   /** The source of the key in the body; answers 401 itself where there is none. */
