@@ -4,6 +4,7 @@ import type { HttpDoor } from '../platform/http-door.js';
 import { isWorkedIn, type Landmark } from './landmark.js';
 
 const lookEveryMs = 500;
+const tellEveryMs = 5_000;
 /** Longer than any import that was measured; what is acknowledged is safe, whoever waits for it. */
 const patienceMs = 600_000;
 
@@ -34,4 +35,23 @@ export async function awaitWorkedIn(
 async function lagOf(http: HttpDoor): Promise<number> {
   const { lag } = await http.get<{ lag?: unknown }>('/v1/status');
   return typeof lag === 'number' ? lag : 0;
+}
+
+/** Says every few seconds how much is still to be worked in, while something else goes on. */
+export async function whileTelling<T>(
+  http: HttpDoor,
+  say: (text: string) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const telling = setInterval(() => {
+    lagOf(http).then(
+      (lag) => void (lag > 0 ? say(`${lag.toLocaleString('en-US')} records to go`) : undefined),
+      () => undefined,
+    );
+  }, tellEveryMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(telling);
+  }
 }

@@ -1,7 +1,7 @@
 import { RapportError } from '@rapport/kernel';
 import type { Platform } from '../platform/reach-platform.js';
 import type { FileScan, ImportFormat, ImportUnit } from './import-format.js';
-import { awaitWorkedIn } from './await-worked-in.js';
+import { awaitWorkedIn, whileTelling } from './await-worked-in.js';
 import { isWorkedIn, landmarkOf, type Landmark } from './landmark.js';
 import { LineAccount } from './line-account.js';
 import type { ProgressDisplay } from './progress-display.js';
@@ -52,12 +52,13 @@ export async function runImport(options: ImportOptions): Promise<ImportResult> {
     progress.remove();
     options.say('Everything is acknowledged; working it into the profiles …');
     const settleFromMs = performance.now();
-    if (!platform.embedded && !(await awaitWorkedIn(platform.http, newest, options.stopped))) {
-      options.say('The platform is still working it in.');
-      return { scan, account, sendMs, settleMs: undefined };
-    }
-    await platform.settle();
-    return { scan, account, sendMs, settleMs: performance.now() - settleFromMs };
+    const done = await whileTelling(platform.http, options.say, async () => {
+      if (!platform.embedded) return await awaitWorkedIn(platform.http, newest, options.stopped);
+      await platform.settle();
+      return true;
+    });
+    if (!done) options.say('The platform is still working it in.');
+    return { scan, account, sendMs, settleMs: done ? performance.now() - settleFromMs : undefined };
   } finally {
     await platform.close();
   }
