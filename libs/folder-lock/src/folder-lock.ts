@@ -90,9 +90,9 @@ function holderAt(path: string): Holder | undefined {
 }
 
 function isAlive(holder: Holder, path: string): boolean {
+  if (holder.pid === 0) return false;
   const silentFor = ageMs(path);
   if (holder.host !== hostname()) return silentFor < silentMs;
-  if (holder.pid === 0) return false;
   try {
     process.kill(holder.pid, 0);
   } catch (thrown) {
