@@ -93,7 +93,16 @@ const oneCharacter = /^([fx*#])(?:[-_]?\1){7,}$/;
 const outerQuotes = /^[\s"'`´‘’“”«»\\]+|[\s"'`´‘’“”«»\\]+$/g;
 
 /** A value as it is compared: lower case, without outer spaces and quotes (however often they were put on). */
-const bare = (value: string): string => value.replace(outerQuotes, '').toLowerCase();
+function bare(value: string): string {
+  const isBareAlready =
+    isLetterOrDigit(value.charCodeAt(0)) && isLetterOrDigit(value.charCodeAt(value.length - 1));
+  return (isBareAlready ? value : value.replace(outerQuotes, '')).toLowerCase();
+}
+
+/** ASCII only: most ids begin and end so, and asking is quicker than looking for quotes. */
+function isLetterOrDigit(unit: number): boolean {
+  return (unit >= 48 && unit <= 57) || (unit >= 97 && unit <= 122) || (unit >= 65 && unit <= 90);
+}
 
 /**
  * Compiles the rule "this value is nobody" for a deployment. The predicate takes a value without its type, and

@@ -3,6 +3,10 @@ import { envelopeOf } from '../domain/accepted-json.js';
 
 /** UTF-8 needs at most so many bytes for a UTF-16 unit. */
 const bytesPerUnit = 3;
+const propertiesName = Buffer.from(',"properties":');
+const traitsName = Buffer.from(',"traits":');
+const contextName = Buffer.from(',"context":');
+const closingBrace = 0x7d;
 /** Events are written into pieces of memory of this size, one behind the other. */
 const slabBytes = 64 * 1024;
 
@@ -25,15 +29,16 @@ export class EventEncoder {
     this.#reserve(units * bytesPerUnit);
     const start = this.#length;
     this.#write(envelope);
-    if (properties !== undefined) this.#writeField(',"properties":', propertiesJson);
-    if (traits !== undefined) this.#writeField(',"traits":', traitsJson);
-    if (context !== undefined) this.#writeField(',"context":', contextJson);
-    this.#write('}');
+    if (properties !== undefined) this.#writeField(propertiesName, propertiesJson);
+    if (traits !== undefined) this.#writeField(traitsName, traitsJson);
+    if (context !== undefined) this.#writeField(contextName, contextJson);
+    this.#buffer[this.#length++] = closingBrace;
     return this.#buffer.subarray(start, this.#length);
   }
 
-  #writeField(name: string, json: string): void {
-    this.#length += this.#buffer.write(name, this.#length, 'latin1');
+  #writeField(name: Uint8Array, json: string): void {
+    // A dozen bytes: copied one by one they cost less than a call out of JavaScript.
+    for (let index = 0; index < name.length; index++) this.#buffer[this.#length++] = name[index] ?? 0;
     this.#write(json);
   }
 
