@@ -6,6 +6,7 @@ import { endToEnd } from './end-to-end.bench.js';
 import { engines } from './engines.bench.js';
 import { frontDoor } from './front-door.bench.js';
 import { identity } from './identity.bench.js';
+import { lifts } from './lifts.bench.js';
 import { machineFacts } from './machine.js';
 import { reads } from './reads.bench.js';
 import { recommend } from './recommend.bench.js';
@@ -14,7 +15,17 @@ import { printFacts, printReport } from './print-report.js';
 import type { Benchmark, BenchmarkReport } from './report.js';
 
 /** Every benchmark; one file and one line here each. */
-const benchmarks: readonly Benchmark[] = [frontDoor, identity, endToEnd, decide, reads, storage, engines, recommend];
+const benchmarks: readonly Benchmark[] = [
+  frontDoor,
+  identity,
+  endToEnd,
+  decide,
+  reads,
+  storage,
+  engines,
+  recommend,
+  lifts,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
