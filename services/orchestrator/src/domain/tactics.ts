@@ -106,4 +106,4 @@ export function readTactics(playbook: Playbook): TacticBook {
 }
 
 /** The consent that unsubscribing from a tactic's messages takes back. */
-export const purposeOf = (tactic: Tactic): string => tactic.definition.consent ?? 'email_marketing';
+export const purposeOf = (tactic: Tactic): string => tactic.definition.consent ?? 'marketing';
