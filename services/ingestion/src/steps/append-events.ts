@@ -77,6 +77,10 @@ export class AppendQueue {
       if (failure === undefined) appending.durable();
       else appending.failed(failure.cause);
     }
+    // Whatever still points at the group, a promise of the log's say, must not keep finished requests with it.
+    group.waiting.length = 0;
+    group.accepted.length = 0;
+    group.rejected.length = 0;
     if (this.#open.waiting.length > 0 && !this.#scheduled) this.#schedule();
     else if (this.#inFlight.size === 0 && this.#open.waiting.length === 0) {
       for (const resolve of this.#idle.splice(0)) resolve();

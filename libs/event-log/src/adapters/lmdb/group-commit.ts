@@ -128,6 +128,10 @@ export class GroupCommit {
     });
     for (const advance of advances) advance();
     for (const call of flush.calls) call.resolve(positionsOf(call, firsts));
+    // LMDB's chain of promises may point at this flush for long; what waited for it must not stay with it.
+    flush.calls.length = 0;
+    flush.chunks.clear();
+    advances.length = 0;
   }
 }
 
