@@ -260,6 +260,23 @@ export function eventLogContract(
         );
       });
 
+      it('lets many declare topics at the same time, each other’s among them', async () => {
+        const names = Array.from({ length: 6 }, (_, n) => `${topic}-${n}`);
+        const declare = (name: string) => ({ name, partitions: 2, retentionMs: -1 });
+        await Promise.all([
+          ...names.map((name) => log.ensureTopics([declare(name)])),
+          log.ensureTopics(names.map(declare)),
+        ]);
+        await Promise.all(names.map((name) => log.append(name, [record('key', name)])));
+        const seen = async (name: string): Promise<(string | null)[]> =>
+          (await Promise.all([0, 1].map((partition) => log.read(name, partition, 0, 10))))
+            .flat()
+            .map((each) => text(each.value));
+        for (const name of names) expect(await seen(name)).toEqual([name]);
+        await reopen();
+        for (const name of names) expect(await seen(name)).toEqual([name]);
+      });
+
       it('knows topics and records again after it was closed', async () => {
         await log.append(topic, [record(keyFor(0), 'x'), record(keyFor(3), 'y')]);
         await reopen();

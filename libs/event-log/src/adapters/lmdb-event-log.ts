@@ -104,13 +104,17 @@ class LmdbEventLog implements EventLog {
       if (there !== undefined && there.partitions.length !== contract.partitions)
         throw mismatch(contract, there.partitions.length);
     }
-    for (const contract of contracts) {
+    // Numbers are given out before anything is waited for: several rooms declare their topics at the same time.
+    const stored = contracts.map((contract): StoredTopic => {
       const there = this.#topics.get(contract.name);
-      const stored: StoredTopic = { id: there?.id ?? this.#freeId(), contract: { ...contract } };
-      await this.#declared.put(contract.name, stored);
-      if (there === undefined) this.#topics.set(contract.name, this.#load(stored));
-      else there.contract = stored.contract;
-    }
+      const declared: StoredTopic = { id: there?.id ?? this.#freeId(), contract: { ...contract } };
+      if (there === undefined) this.#topics.set(contract.name, this.#load(declared));
+      else there.contract = declared.contract;
+      return declared;
+    });
+    await this.#root.batch(() => {
+      for (const declared of stored) void this.#declared.put(declared.contract.name, declared);
+    });
   }
 
   append(topic: string, records: readonly NewRecord[]): Promise<readonly Position[]> {
