@@ -147,13 +147,14 @@ async function walk(
   const { answer, stood } = await reserveFirst(ports, input, contenders);
   const { granted, refusals } = answer;
   const winner = contenders[granted];
+  const outranked = `${winner?.tactic.name ?? ''} goes first`;
   for (const [index, { tactic, score }] of contenders.entries()) {
     if (index === granted) continue;
     const behind = winner !== undefined && index > granted;
     left.push({
       tactic: tactic.name,
       outcome: behind ? 'outranked' : 'capped',
-      reason: behind ? `${winner.tactic.name} goes first` : (refusals[index] ?? 'capped'),
+      reason: behind ? outranked : (refusals[index] ?? 'capped'),
       ...told(score),
     });
   }

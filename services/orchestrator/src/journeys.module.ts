@@ -15,6 +15,9 @@ import { awaitUpstream } from './steps/await-upstream.js';
 import { DueTimers, takenOver } from './steps/due-timers.js';
 import { consumeProfileChanges } from './transport/profile-changes.consumer.js';
 
+/** How old the sums behind GET /v1/tactics may be. */
+const keepSumsEveryMs = 500;
+
 /** The part of the room that follows profiles: journeys and measurement. */
 export class JourneyParts {
   readonly store: DocumentJourneyStore;
@@ -26,6 +29,7 @@ export class JourneyParts {
   readonly #collections;
   readonly #handovers = new Set<Promise<void>>();
   #consumer: Consumer | undefined;
+  #keeping: NodeJS.Timeout | undefined;
 
   constructor(
     host: Host,
@@ -89,6 +93,7 @@ export class JourneyParts {
       timers: this.#timers,
       onFailure: (failure) => this.#failed(failure),
     });
+    this.#keeping = setInterval(() => void this.#keepSums(), keepSumsEveryMs).unref();
   }
 
   /** Handles what there is and, in virtual time, fires what is due; answers how much that was. */
@@ -99,6 +104,7 @@ export class JourneyParts {
     const fired = this.#host.clock instanceof VirtualClock ? await this.#timers.fireAll() : 0;
     await this.#consumer.caughtUp();
     await Promise.allSettled(this.#handovers);
+    await this.#keepSums();
     return fired;
   }
 
@@ -107,9 +113,19 @@ export class JourneyParts {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#keeping);
     await this.#timers.stop();
+    await this.#keepSums();
     await this.#consumer?.stop();
     await Promise.allSettled(this.#handovers);
+  }
+
+  async #keepSums(): Promise<void> {
+    try {
+      await this.#lift.keepSums();
+    } catch (thrown) {
+      this.#host.telemetry.log.warn({ cause: messageOf(thrown) }, 'the sums of lifts are told later');
+    }
   }
 
   async #request(messages: readonly RequestedMessage[]): Promise<void> {

@@ -39,6 +39,7 @@ const lookBack = 200;
 
 export class MeasureLift {
   readonly #byPartition = new Map<number, Sums>();
+  readonly #unkept = new Set<number>();
   readonly #goalTactics = new Map<string, Tactic[]>();
 
   constructor(readonly ports: MeasureLiftPorts) {
@@ -63,6 +64,16 @@ export class MeasureLift {
 
   giveUp(partition: number): void {
     this.#byPartition.delete(partition);
+    this.#unkept.delete(partition);
+  }
+
+  /** Publishes the sums that have changed; called now and then, since they are only what people's documents add up to. */
+  async keepSums(): Promise<void> {
+    for (const partition of [...this.#unkept]) {
+      const sums = this.#byPartition.get(partition);
+      this.#unkept.delete(partition);
+      if (sums !== undefined) await this.ports.store.keepSums(partition, sums);
+    }
   }
 
   /** Enrols who met a tactic for the first time. */
@@ -196,7 +207,7 @@ export class MeasureLift {
         count(sums, after.state, 1);
         if (after.state.handoverTo !== undefined) this.ports.onHandover(after.state.handoverTo);
       }
-      await this.ports.store.keepSums(partition, sums);
+      this.#unkept.add(partition);
       open = changed.flatMap(({ before }, index) => (stood[index] === true ? [] : [before.profileId]));
     }
   }

@@ -7,6 +7,8 @@ import type { DecisionFeed, DecisionLedger } from '../ports/decision-ledger.js';
 const maxWaiting = 20_000;
 const maxBatch = 500;
 const afterFailureMs = 500;
+/** Marks matter only after a crash, so they are taken away many at a time. */
+const clearAfterMs = 250;
 
 /**
  * `decisions.made.v1`, key profileId. Decisions of the request path follow their answers: the ledger marks what is not
@@ -14,6 +16,8 @@ const afterFailureMs = 500;
  */
 export class EventLogDecisionFeed implements DecisionFeed {
   readonly #waiting: DecisionRecord[] = [];
+  #published: string[] = [];
+  #clearing: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
@@ -33,7 +37,8 @@ export class EventLogDecisionFeed implements DecisionFeed {
         headers: cloudEventHeaders('rapport.decision.made.v1', record.decisionId, record.at),
       })),
     );
-    await this.ledger.published(records.map(({ decisionId }) => decisionId));
+    for (const { decisionId } of records) this.#published.push(decisionId);
+    this.#clearing ??= setTimeout(() => void this.#clear().catch(this.onFailure), clearAfterMs).unref();
   }
 
   publishSoon(record: DecisionRecord): void {
@@ -55,6 +60,7 @@ export class EventLogDecisionFeed implements DecisionFeed {
       const left = await this.ledger.unpublished(maxBatch);
       if (left.length === 0) return;
       await this.publish(left);
+      await this.#clear();
     }
   }
 
@@ -67,6 +73,14 @@ export class EventLogDecisionFeed implements DecisionFeed {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running;
+    await this.#clear();
+  }
+
+  async #clear(): Promise<void> {
+    clearTimeout(this.#clearing);
+    this.#clearing = undefined;
+    const ids = this.#published.splice(0);
+    if (ids.length > 0) await this.ledger.published(ids);
   }
 
   async #run(): Promise<void> {

@@ -65,7 +65,7 @@ function holdsAtEveryLook(
   const random = seededRandom(seed);
   let treated: ArmSums = noSums;
   let heldOut: ArmSums = noSums;
-  for (let people = 1; people <= 3000; people++) {
+  for (let people = 1; people <= 2000; people++) {
     const isTreated = random() >= 0.1;
     const outcome = BigInt(Math.round(draw(random, isTreated) * 1e6));
     if (isTreated) treated = withPerson(treated, outcome, 1);
