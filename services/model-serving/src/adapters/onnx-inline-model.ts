@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { messageOf } from '@rapport/kernel';
-import type { Tensor, TensorElements } from '../domain/datatypes.js';
+import type { Tensor } from '../domain/datatypes.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { OpenModel } from '../ports/model-runtime.js';
 import { datatypeOf, onnxTypeOf, sessionOptions, signatureOf } from './onnx-tensors.js';
@@ -46,5 +46,5 @@ function tensorFrom(name: string, value: InferenceSession.ReturnType[string] | u
   const datatype = value === undefined ? undefined : datatypeOf(value.type);
   if (value === undefined || datatype === undefined)
     throw new Error(`the output ${name} is not a tensor that can be carried`);
-  return { name, datatype, shape: value.dims, elements: value.data as TensorElements };
+  return { name, datatype, shape: value.dims, elements: value.data };
 }

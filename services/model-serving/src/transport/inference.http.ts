@@ -79,7 +79,7 @@ export function inferenceRoutes(options: InferenceHttpOptions): (http: FastifyIn
     }
     http.post('/v2/repository/index', async (request) => indexOf(shelf, jsonBody(request)['ready'] === true));
     http.post<{ Params: ModelParams }>('/v2/repository/models/:model/load', async (request, reply) => {
-      refuseParameters(Object.keys((jsonBody(request)['parameters'] ?? {}) as object));
+      refuseParameters(Object.keys(jsonBody(request)['parameters'] ?? {}));
       await shelf.loadModel(request.params.model);
       return await reply.code(200).send();
     });

@@ -205,7 +205,11 @@ const http = async (
   const bytes = Buffer.from(await response.arrayBuffer());
   return { status: response.status, headers: response.headers, bytes };
 };
-const json = ({ bytes }: { bytes: Buffer }) => JSON.parse(bytes.toString('utf8'));
+interface JsonAnswer {
+  readonly error: string;
+  readonly outputs: { readonly name: string; readonly data: unknown }[];
+}
+const json = <T = JsonAnswer>({ bytes }: { bytes: Buffer }): T => JSON.parse(bytes.toString('utf8')) as T;
 
 describe('every datatype comes back as it went in', () => {
   it.each(datatypes)('%s: raw over gRPC, typed over gRPC, binary and JSON over HTTP', async (datatype) => {
@@ -547,8 +551,8 @@ describe('models and versions', () => {
     expect((await http('/v2/models/broken/ready')).status).toBe(503);
     expect((await http('/v2/models/nobody')).status).toBe(404);
     expect(
-      json(await http('/v2/repository/index', { body: '{"ready":true}' })).every(
-        ({ state }: { state: string }) => state === 'READY',
+      json<{ state: string }[]>(await http('/v2/repository/index', { body: '{"ready":true}' })).every(
+        ({ state }) => state === 'READY',
       ),
     ).toBe(true);
     expect((await http('/v2/repository/models/heavy/unload', { body: '{}' })).status).toBe(200);
@@ -565,7 +569,7 @@ describe('models and versions', () => {
       body: gzipSync(body),
       headers: { 'content-encoding': 'gzip' },
     });
-    expect(json(zipped).outputs[0].data).toEqual([1.5]);
+    expect(json(zipped).outputs[0]?.data).toEqual([1.5]);
     expect(
       (await http('/v2/models/echo-FP32/infer', { body, headers: { 'content-encoding': 'gzip' } })).status,
     ).toBe(400);

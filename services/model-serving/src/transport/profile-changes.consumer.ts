@@ -2,7 +2,7 @@ import { decodeJson, partitionCount, topics, type ProfileChange } from '@rapport
 import type { Consumer, EventLog, RecordBatch } from '@rapport/event-log';
 import { messageOf, RapportError } from '@rapport/kernel';
 import type { ItemStatistics } from '../domain/recommendations/item-statistics.js';
-import { PartitionCounts } from '../domain/recommendations/partition-counts.js';
+import type { PartitionCounts } from '../domain/recommendations/partition-counts.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { RecommendationStore } from '../ports/recommendation-store.js';
 import type {
