@@ -89,14 +89,18 @@ function lifts({ tactics }: Scene): string[] {
   return columns([heading, ...(rows.length === 0 ? [[`  ${unknown}`, '', '', '', '']] : rows)]);
 }
 
+/** What the platform calls the content that a page has for everybody. */
+const fallback = 'fallback';
+
 function tell({ who, placement, tactic, variant, heldOut }: ShownDecision): string {
-  const shown =
-    tactic === undefined
-      ? heldOut
-        ? 'nothing, to measure'
-        : 'nothing'
-      : `${tactic} (${variant ?? unknown})`;
+  const nothing = heldOut ? 'nothing, to measure' : 'nothing';
+  const shown = tactic === undefined || tactic === fallback ? nothing : `${tactic} (${variant ?? unknown})`;
   return `  ${who}, ${placement}: ${shown}`;
+}
+
+function links({ addresses }: Scene): string[] {
+  const width = Math.max(0, ...addresses.map(([name]) => name.length));
+  return addresses.map(([name, address]) => `${name.padEnd(width)}  ${address}`);
 }
 
 /** The screen, line by line. */
@@ -109,9 +113,7 @@ export function renderScreen(scene: Scene): string[] {
     ...lifts(scene),
     ...(scene.recent.length === 0 ? [] : ['', 'Just decided', ...scene.recent.slice(0, 4).map(tell)]),
     '',
-    ...columns(scene.addresses.map(([name, address]) => [name, address])).map((line) =>
-      line.replace(/ {2,}/, '   '),
-    ),
+    ...links(scene),
     ...(scene.trouble === undefined ? [] : ['', `! ${scene.trouble}`]),
     '',
     'Ctrl-C stops; the next start goes on from here.',
