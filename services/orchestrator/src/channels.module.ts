@@ -69,11 +69,16 @@ export class ChannelParts {
   async settle(): Promise<number> {
     let fired = 0;
     for (const { consumer, timers } of this.#lines) {
-      await takenOver(consumer);
+      await takenOver(consumer, timers);
       await consumer.caughtUp();
       if (this.host.clock instanceof VirtualClock) fired += await timers.fireAll();
     }
     return fired;
+  }
+
+  /** Drops deliveries that ended before an instant. A record that is older than its topic keeps cannot come again. */
+  async forgetBefore(instantMs: number): Promise<number> {
+    return await new DocumentDeliveryStore(this.#deliveries).forgetBefore(instantMs);
   }
 
   async stop(): Promise<void> {

@@ -99,7 +99,7 @@ export class JourneyParts {
   /** Handles what there is and, in virtual time, fires what is due; answers how much that was. */
   async settle(): Promise<number> {
     if (this.#consumer === undefined) return 0;
-    await takenOver(this.#consumer);
+    await takenOver(this.#consumer, this.#timers);
     await this.#consumer.caughtUp();
     const fired = this.#host.clock instanceof VirtualClock ? await this.#timers.fireAll() : 0;
     await this.#consumer.caughtUp();

@@ -39,6 +39,8 @@ const schema = z.object({
   RAPPORT_JOURNEY_UPSTREAM_WAIT: duration('10s'),
   /** Decisions are kept this long in the ledger. */
   RAPPORT_DECISION_RETENTION: duration('90d'),
+  /** What became of messages is kept this long; not less than the 30 days of `messages.requested.v1`. */
+  RAPPORT_DELIVERY_RETENTION: duration('60d'),
 });
 
 /** What the orchestrator reads from the environment; names and defaults as in the schema above. */

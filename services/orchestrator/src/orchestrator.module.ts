@@ -125,11 +125,13 @@ export class OrchestratorRoom implements Room {
   };
 
   async #forgetOld(): Promise<void> {
-    const beforeMs = this.host.clock.now() - this.#config.RAPPORT_DECISION_RETENTION;
+    const nowMs = this.host.clock.now();
+    const { RAPPORT_DECISION_RETENTION: decisions, RAPPORT_DELIVERY_RETENTION: deliveries } = this.#config;
     try {
-      while ((await this.#decisions.ledger.forgetBefore(beforeMs)) > 0);
+      while ((await this.#decisions.ledger.forgetBefore(nowMs - decisions)) > 0);
+      while ((await this.#channels.forgetBefore(nowMs - deliveries)) > 0);
     } catch (thrown) {
-      this.host.telemetry.log.warn({ cause: messageOf(thrown) }, 'old decisions stay for another hour');
+      this.host.telemetry.log.warn({ cause: messageOf(thrown) }, 'old records stay for another hour');
     }
   }
 }

@@ -7,6 +7,7 @@ export const deliveryCollection: CollectionDeclaration<DeliveryState> = {
   indexes: [
     { name: 'due', fields: ['channel', 'partition', 'dueMs'] },
     { name: 'unrecorded', fields: ['channel', 'unrecorded'] },
+    { name: 'at', fields: ['atMs'] },
   ],
 };
 
@@ -45,6 +46,15 @@ export class DocumentDeliveryStore implements DeliveryStore {
   async nextDue(channel: string, partition: number): Promise<number | undefined> {
     const [first] = await this.collection.scan('due', { prefix: [channel, partition], limit: 1 });
     return first?.doc.dueMs;
+  }
+
+  async forgetBefore(instantMs: number): Promise<number> {
+    const old = await this.collection.scan('at', { to: [instantMs], limit: 1000 });
+    const ended = old.filter(({ doc }) => doc.state === 'sent' || doc.state === 'failed');
+    await this.collection.write(
+      ended.map(({ id, version }) => ({ id, remove: true, expectedVersion: version })),
+    );
+    return ended.length;
   }
 
   async unrecorded(channel: string, partition: number, limit: number): Promise<readonly StoredDelivery[]> {

@@ -17,10 +17,9 @@ export interface Person {
   readonly timezone: string;
 }
 
-/** The person's address for e-mail: the identifier, else the trait. Undefined where there is none. */
+/** The person's address for e-mail: the newest that was said, else one that identifies. Undefined where there is none. */
 export function emailOf(person: Person): string | undefined {
-  const known = person.identifiers.find((one) => one.startsWith('email:'));
-  if (known !== undefined) return known.slice('email:'.length);
-  const trait = person.traits['email']?.value;
-  return typeof trait === 'string' && trait.includes('@') ? trait : undefined;
+  const said = person.traits['email']?.value;
+  if (typeof said === 'string' && said.includes('@')) return said.trim();
+  return person.identifiers.find((one) => one.startsWith('email:'))?.slice('email:'.length);
 }

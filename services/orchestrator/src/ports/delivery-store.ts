@@ -34,4 +34,6 @@ export interface DeliveryStore {
   due(channel: string, partition: number, untilMs: number, limit: number): Promise<readonly StoredDelivery[]>;
   nextDue(channel: string, partition: number): Promise<number | undefined>;
   unrecorded(channel: string, partition: number, limit: number): Promise<readonly StoredDelivery[]>;
+  /** Drops what ended before an instant; answers how many, at most 1,000 a call. */
+  forgetBefore(instantMs: number): Promise<number>;
 }

@@ -22,6 +22,7 @@ const afterFailureMs = 1_000;
  */
 export class DueTimers {
   readonly #due = new Map<number, number>();
+  readonly #taken = new Set<number>();
   readonly #timers = new Map<number, NodeJS.Timeout>();
   readonly #firing = new Set<Promise<unknown>>();
   #stopped = false;
@@ -33,6 +34,12 @@ export class DueTimers {
     this.#due.set(partition, Infinity);
     const dueMs = await this.options.nextDue(partition);
     if (dueMs !== undefined) this.note(partition, dueMs);
+    this.#taken.add(partition);
+  }
+
+  /** Whether a partition was taken and its dues are known. */
+  knows(partition: number): boolean {
+    return this.#taken.has(partition);
   }
 
   /** A partition is no longer ours. */
@@ -40,6 +47,7 @@ export class DueTimers {
     clearTimeout(this.#timers.get(partition));
     this.#timers.delete(partition);
     this.#due.delete(partition);
+    this.#taken.delete(partition);
   }
 
   /** Something of a partition is due then. */
@@ -111,8 +119,9 @@ export class DueTimers {
 }
 
 /** Resolves when every partition of a consumer has been taken over: only then are its timers known. */
-export async function takenOver(consumer: Consumer): Promise<void> {
+export async function takenOver(consumer: Consumer, timers: DueTimers): Promise<void> {
+  const missing = consumer.assigned().filter((partition) => !timers.knows(partition));
   await Promise.all(
-    consumer.assigned().map(async (partition) => consumer.exclusively(partition, () => Promise.resolve())),
+    missing.map(async (partition) => consumer.exclusively(partition, () => Promise.resolve())),
   );
 }
