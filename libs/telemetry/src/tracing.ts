@@ -56,7 +56,7 @@ export function createTracing(service: string, endpoint: string): Tracing {
       if (error !== undefined) {
         span.setStatus({
           code: SpanStatusCode.ERROR,
-          message: error instanceof Error ? error.message : String(error),
+          message: error instanceof Error ? error.message : JSON.stringify(error),
         });
       }
       span.end();

@@ -18,8 +18,6 @@ export interface BodyReceiver {
   aborted(): void;
 }
 
-const none: Buffer[] = [];
-
 /** A body on its way in. */
 class Reading {
   #chunks: Buffer[] = [];
