@@ -121,7 +121,7 @@ export interface SegmentTransition {
   readonly at: string;
 }
 
-/** `profiles.changed.v1`, key profileId: the state after a batch, and what happened in it. Compacted. */
+/** `profiles.changed.v1`, key profileId: the state after a batch, and what happened in it: not compacted, because each record's events count. */
 export interface ProfileChange {
   readonly profileId: ProfileId;
   /** Counts up with each write of this profile; consumers drop what they have seen. */
@@ -237,7 +237,7 @@ export const topics = {
   rejected: declare('events.rejected.v1', 'origin', 30 * dayMs),
   identified: declare('events.identified.v1', 'profileId', 7 * dayMs),
   identityChanged: declare('identity.changed.v1', 'profileId', -1, true),
-  profilesChanged: declare('profiles.changed.v1', 'profileId', -1, true),
+  profilesChanged: declare('profiles.changed.v1', 'profileId', 7 * dayMs),
   messagesRequested: declare('messages.requested.v1', 'profileId', 30 * dayMs),
   deliveriesRecorded: declare('deliveries.recorded.v1', 'profileId', 30 * dayMs),
   decisionsMade: declare('decisions.made.v1', 'profileId', 90 * dayMs),
