@@ -26,7 +26,7 @@ ${index % 2 === 0 ? '  rankBy: propensity\n' : ''}  variants:
     - { name: b, content: { headline: Candidate ${index}, url: /b } }
   suppressIf: { event: Order Completed, within: 7d }
   caps:
-    - { max: 100000, per: 1d }
+    - { max: 1000, per: 1d }
   goal: { event: Order Completed, metric: count, within: 7d, target: 0.01 }
 `;
   });
