@@ -120,7 +120,7 @@ describe('the sample playbook on a platform in virtual time', () => {
     expect(await segmentsOf('hunter')).toEqual(['big_spender']);
   });
 
-  it('likely_to_buy: exactly those whom the model gives 0.3 or more', async () => {
+  it('likely_to_buy: exactly those whom the model gives 0.2 or more', async () => {
     const people = Array.from({ length: 12 }, (_, index) => `shopper${index}`);
     for (const [index, person] of people.entries()) {
       const views = Array.from({ length: index }, (_view, view) => viewed(`thing-${view}`));
@@ -135,7 +135,7 @@ describe('the sample playbook on a platform in virtual time', () => {
       const models = calls.to<modelsProto.ModelsService>(modelsProto.ModelsServiceDefinition);
       const persons = people.map((person) => `user_id:${person}`);
       const { scores } = await models.score({ model: 'propensity', version: '', persons, rows: [] });
-      const likely = scores.map((score) => score >= 0.3);
+      const likely = scores.map((score) => score >= 0.2);
       const members = await Promise.all(
         people.map(async (person) => (await allSegmentsOf(person)).includes('likely_to_buy')),
       );
