@@ -23,6 +23,11 @@ export interface IndexDeclaration<T extends Document> {
 export interface CollectionDeclaration<T extends Document> {
   readonly name: string;
   readonly indexes?: readonly IndexDeclaration<T>[];
+  /**
+   * Somebody waits for each write: it does not queue behind the batches of other collections. Default false. Overlapping
+   * writes of urgent collections still share a commit.
+   */
+  readonly urgent?: boolean;
 }
 
 /** One write. `expectedVersion` 0: must not exist yet; n: must stand at n; absent: whatever is there. */

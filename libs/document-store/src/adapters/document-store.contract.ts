@@ -26,6 +26,8 @@ export interface DocumentStoreTraits {
   readonly rounds: number;
   /** Runs of each property. */
   readonly runs: number;
+  /** Declares the collections as urgent. */
+  readonly urgent?: boolean;
 }
 
 interface Person {
@@ -65,7 +67,10 @@ export function documentStoreContract(
       store = await here.open();
       // Names of their own, since a real engine keeps the collections of the test before.
       collectionName = `people-${Date.now().toString(36)}-${run++}`;
-      people = await store.collection<Person>(declaration(collectionName));
+      people = await store.collection<Person>({
+        ...declaration(collectionName),
+        urgent: traits.urgent === true,
+      });
     });
 
     afterEach(async () => {
@@ -76,7 +81,10 @@ export function documentStoreContract(
     const reopen = async (): Promise<void> => {
       await store.close();
       store = await here.open();
-      people = await store.collection<Person>(declaration(collectionName));
+      people = await store.collection<Person>({
+        ...declaration(collectionName),
+        urgent: traits.urgent === true,
+      });
     };
     const put = async (docs: Readonly<Record<string, Person>>): Promise<void> => {
       await people.write(Object.entries(docs).map(([id, doc]) => ({ id, doc })));

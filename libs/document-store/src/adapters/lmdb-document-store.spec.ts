@@ -7,21 +7,19 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { DocumentStore } from '../document-store.js';
 import { counters } from '../testing/counters.js';
-import { documentStoreContract } from './document-store.contract.js';
+import { documentStoreContract, type DocumentStorePlace } from './document-store.contract.js';
 import { openLmdbDocumentStore } from './lmdb-document-store.js';
 import { afterPrefix, encodeTuple } from './lmdb/tuple-key.js';
 
-documentStoreContract(
-  'LMDB',
-  async () => {
-    const path = await mkdtemp(join(tmpdir(), 'rapport-store-'));
-    return {
-      open: () => openLmdbDocumentStore({ path }),
-      dispose: () => rm(path, { recursive: true, force: true }),
-    };
-  },
-  { keepsOrder: true, rounds: 25, runs: 60 },
-);
+const place = async (): Promise<DocumentStorePlace> => {
+  const path = await mkdtemp(join(tmpdir(), 'rapport-store-'));
+  return {
+    open: () => openLmdbDocumentStore({ path }),
+    dispose: () => rm(path, { recursive: true, force: true }),
+  };
+};
+documentStoreContract('LMDB', place, { keepsOrder: true, rounds: 25, runs: 60 });
+documentStoreContract('LMDB, urgent', place, { keepsOrder: true, rounds: 5, runs: 10, urgent: true });
 
 describe('LMDB document store, beyond the contract', () => {
   let path: string;

@@ -20,32 +20,49 @@ export async function openLmdbDocumentStore(options: LmdbDocumentStoreOptions): 
   mkdirSync(options.path, { recursive: true });
   const lock = lockFolder(options.path, 'DOCUMENT_STORE_IN_USE');
   try {
-    // A transaction is visible when it is durable: no reader acts on what a power cut may take back.
-    const root = open({ path: `${options.path}/documents`, overlappingSync: false, maxDbs: maxDatabases });
-    return await Promise.resolve(new LmdbDocumentStore(root, lock));
+    return await Promise.resolve(new LmdbDocumentStore(options.path, lock));
   } catch (thrown) {
     lock.release();
     throw thrown;
   }
 }
 
+/** One LMDB environment: its writes are committed one group after the other, whatever other environments do. */
+class Environment {
+  readonly root: RootDatabase;
+  readonly groups: WriteGroups;
+  readonly declared: Database<StoredDeclaration, string>;
+
+  constructor(path: string) {
+    // A transaction is visible when it is durable: no reader acts on what a power cut may take back.
+    this.root = open({ path, overlappingSync: false, maxDbs: maxDatabases });
+    this.groups = new WriteGroups(this.root);
+    this.declared = this.root.openDB({ name: 'declarations' });
+  }
+
+  async close(): Promise<void> {
+    await this.groups.close();
+    await this.root.close();
+  }
+}
+
 class LmdbDocumentStore implements DocumentStore {
-  readonly #root: RootDatabase;
+  readonly #path: string;
   readonly #lock: FolderLock;
-  readonly #groups: WriteGroups;
-  readonly #declared: Database<StoredDeclaration, string>;
+  readonly #usual: Environment;
+  /** Opened with the first urgent collection. */
+  #urgent: Environment | undefined;
   readonly #opened = new Set<string>();
   #closing: Promise<void> | undefined;
 
-  constructor(root: RootDatabase, lock: FolderLock) {
-    this.#root = root;
+  constructor(path: string, lock: FolderLock) {
+    this.#path = path;
     this.#lock = lock;
-    this.#groups = new WriteGroups(root);
-    this.#declared = root.openDB({ name: 'declarations' });
+    this.#usual = new Environment(`${path}/documents`);
   }
 
   async collection<T extends Document>(declaration: CollectionDeclaration<T>): Promise<Collection<T>> {
-    this.#groups.refuseWhenClosed();
+    this.#usual.groups.refuseWhenClosed();
     const { name } = declaration;
     if (this.#opened.has(name)) {
       throw new RapportError(
@@ -55,16 +72,17 @@ class LmdbDocumentStore implements DocumentStore {
       );
     }
     this.#opened.add(name);
+    const { root, groups, declared } = this.#environmentOf(declaration);
     const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
-    const documents = this.#root.openDB<Buffer, Buffer>({ name: `doc:${name}`, ...binary });
+    const documents = root.openDB<Buffer, Buffer>({ name: `doc:${name}`, ...binary });
     const indexes: LmdbIndex[] = (declaration.indexes ?? []).map((index) => ({
       name: index.name,
       fields: index.fields,
       unique: index.unique === true,
-      entries: this.#root.openDB<Buffer, Buffer>({ name: `idx:${name}:${index.name}`, ...binary }),
+      entries: root.openDB<Buffer, Buffer>({ name: `idx:${name}:${index.name}`, ...binary }),
     }));
-    await buildIndexes({ root: this.#root, declared: this.#declared, collection: name, documents, indexes });
-    return new LmdbCollection(declaration, documents, indexes, this.#groups);
+    await buildIndexes({ root, declared, collection: name, documents, indexes });
+    return new LmdbCollection(declaration, documents, indexes, groups);
   }
 
   close(): Promise<void> {
@@ -72,9 +90,14 @@ class LmdbDocumentStore implements DocumentStore {
     return this.#closing;
   }
 
+  #environmentOf<T extends Document>(declaration: CollectionDeclaration<T>): Environment {
+    if (declaration.urgent !== true) return this.#usual;
+    this.#urgent ??= new Environment(`${this.#path}/urgent`);
+    return this.#urgent;
+  }
+
   async #close(): Promise<void> {
-    await this.#groups.close();
-    await this.#root.close();
+    await Promise.all([this.#usual.close(), this.#urgent?.close()]);
     this.#lock.release();
   }
 }

@@ -8,7 +8,7 @@ export interface CapDocument {
   readonly reservations: readonly Reservation[];
 }
 
-export const capCollection: CollectionDeclaration<CapDocument> = { name: 'caps' };
+export const capCollection: CollectionDeclaration<CapDocument> = { name: 'caps', urgent: true };
 
 /** How long a decision may take from reserving to the ledger. After it, an entry that the ledger does not have is void. */
 const openForMs = 30_000;

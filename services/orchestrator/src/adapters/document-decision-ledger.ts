@@ -2,9 +2,20 @@ import type { DecisionRecord } from '@rapport/contracts';
 import type { Collection, CollectionDeclaration } from '@rapport/document-store';
 import type { DecisionLedger, LedgerEntry, RecordedOutcome } from '../ports/decision-ledger.js';
 import { decisionIdFloor } from './decision-ids.js';
+import { jsonOf } from './record-json.js';
 
-/** One document per decision, under its id; ids sort by time. */
-export const decisionCollection: CollectionDeclaration<LedgerEntry> = { name: 'decisions' };
+/** A decision as kept: its record as the topic has it, which never changes, and what became of it. */
+export interface DecisionDocument {
+  readonly record: string;
+  readonly tactic: string | null;
+  readonly outcomes?: readonly RecordedOutcome[];
+}
+
+/** One document per decision, under its id; ids sort by time. A page waits for it. */
+export const decisionCollection: CollectionDeclaration<DecisionDocument> = {
+  name: 'decisions',
+  urgent: true,
+};
 
 /** One small document per decision that is in the ledger and perhaps not yet on the topic. */
 export interface UnpublishedMark {
@@ -13,7 +24,10 @@ export interface UnpublishedMark {
 
 export const unpublishedCollection: CollectionDeclaration<UnpublishedMark> = {
   name: 'decisions_unpublished',
+  urgent: true,
 };
+
+const recordOf = ({ record }: DecisionDocument): DecisionRecord => JSON.parse(record) as DecisionRecord;
 
 /** Outcomes kept per decision, the newest. */
 const maxOutcomes = 20;
@@ -21,16 +35,14 @@ const maxOutcomes = 20;
 /** The ledger in the document store. */
 export class DocumentDecisionLedger implements DecisionLedger {
   constructor(
-    readonly collection: Collection<LedgerEntry>,
+    readonly collection: Collection<DecisionDocument>,
     readonly marks: Collection<UnpublishedMark>,
   ) {}
 
   async keep(record: DecisionRecord): Promise<void> {
-    const { decisionId: id, at } = record;
-    await Promise.all([
-      this.marks.write([{ id, doc: { at } }]),
-      this.collection.write([{ id, doc: record }]),
-    ]);
+    const { decisionId: id, at, chosen } = record;
+    const doc = { record: jsonOf(record), tactic: chosen?.tactic ?? null };
+    await Promise.all([this.marks.write([{ id, doc: { at } }]), this.collection.write([{ id, doc }])]);
   }
 
   async published(decisionIds: readonly string[]): Promise<void> {
@@ -43,16 +55,19 @@ export class DocumentDecisionLedger implements DecisionLedger {
     // A mark without an entry: the process ended between the two, and nobody was answered.
     const orphans = marks.filter((_, index) => entries[index] === undefined);
     if (orphans.length > 0) await this.published(orphans.map(({ id }) => id));
-    return entries.flatMap((entry) => entry?.doc ?? []);
+    return entries.flatMap((entry) => (entry === undefined ? [] : [recordOf(entry.doc)]));
   }
 
   async get(decisionId: string): Promise<LedgerEntry | undefined> {
-    return (await this.collection.get(decisionId))?.doc;
+    const stored = await this.collection.get(decisionId);
+    if (stored === undefined) return undefined;
+    const { outcomes } = stored.doc;
+    return { ...recordOf(stored.doc), ...(outcomes === undefined ? {} : { outcomes }) };
   }
 
   async chosen(decisionIds: readonly string[]): Promise<readonly (string | undefined)[]> {
     const entries = await this.collection.getMany(decisionIds);
-    return entries.map((entry) => entry?.doc.chosen?.tactic);
+    return entries.map((entry) => entry?.doc.tactic ?? undefined);
   }
 
   async addOutcome(decisionId: string, outcome: RecordedOutcome): Promise<boolean> {

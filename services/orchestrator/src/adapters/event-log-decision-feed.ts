@@ -1,7 +1,8 @@
-import { cloudEventHeaders, encodeJson, topics, type DecisionRecord } from '@rapport/contracts';
+import { cloudEventHeaders, topics, type DecisionRecord } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
 import { RapportError } from '@rapport/kernel';
 import type { DecisionFeed, DecisionLedger } from '../ports/decision-ledger.js';
+import { jsonOf } from './record-json.js';
 
 /** Decisions that may wait for the log; beyond it, no more are made. */
 const maxWaiting = 20_000;
@@ -33,7 +34,7 @@ export class EventLogDecisionFeed implements DecisionFeed {
       topics.decisionsMade.name,
       records.map((record) => ({
         key: record.profileId,
-        value: encodeJson(record),
+        value: Buffer.from(jsonOf(record)),
         headers: cloudEventHeaders('rapport.decision.made.v1', record.decisionId, record.at),
       })),
     );
