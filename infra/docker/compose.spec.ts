@@ -65,6 +65,11 @@ describe('docker-compose.yml', () => {
     expect(services['mongo']?.volumes).toEqual(['mongo:/data/db']);
   });
 
+  it('has each service make the topics that a fresh broker lacks', () => {
+    for (const name of ['ingestion', 'identity', 'profiles', 'model-serving', 'orchestrator'])
+      expect([name, services[name]?.environment?.['RAPPORT_TOPICS']]).toEqual([name, 'apply']);
+  });
+
   it('opens no port of this machine beyond loopback', () => {
     const override = load('docker-compose.override.yml') as { services: Record<string, Service> };
     for (const service of [...Object.values(services), ...Object.values(override.services)]) {

@@ -7,6 +7,7 @@ import {
   openEventLog,
   type EventLog,
   type EventLogOptions,
+  type TopicDifference,
 } from '@rapport/event-log';
 import { RapportError } from '@rapport/kernel';
 import type { HostConfig } from './host.config.js';
@@ -52,9 +53,7 @@ export async function openEngines(
 
 /** Brings a cluster's topics to the declarations (`apply`) or finds out whether they are so. Throws EVENT_LOG_TOPIC_MISMATCH. */
 export async function settleTopics(options: EventLogOptions, how: 'check' | 'apply'): Promise<void> {
-  const declared = Object.values(topics);
-  const differences =
-    how === 'apply' ? await applyTopics(options, declared) : await checkTopics(options, declared);
+  const differences = await topicDifferences(options, how);
   if (differences.length === 0) return;
   const lines = differences.map(
     ({ topic, setting, is, expected, remedy }) =>
@@ -65,4 +64,13 @@ export async function settleTopics(options: EventLogOptions, how: 'check' | 'app
     'conflict',
     `${differences.length} topic setting(s) differ:\n${lines.join('\n')}`,
   );
+}
+
+/** In what the topics are not as they are declared; with `apply`, what is left after everything was done that moves no record. */
+export function topicDifferences(
+  options: EventLogOptions,
+  how: 'check' | 'apply',
+): Promise<readonly TopicDifference[]> {
+  const declared = Object.values(topics);
+  return how === 'apply' ? applyTopics(options, declared) : checkTopics(options, declared);
 }

@@ -12,5 +12,5 @@ export {
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
 export { runService } from './run-service.js';
 export { createHttpServer } from './http-server.js';
-export { eventLogOptions, settleTopics } from './engines.js';
+export { eventLogOptions, settleTopics, topicDifferences } from './engines.js';
 export { readHostConfig, type HostConfig } from './host.config.js';

@@ -9,12 +9,23 @@ import { addPerson } from './commands/person.command.js';
 import { addPlaybook } from './commands/playbook.command.js';
 import { addRejected } from './commands/rejected.command.js';
 import { addTactics } from './commands/tactics.command.js';
+import { addTopics } from './commands/topics.command.js';
 import { addUp } from './commands/up.command.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 
 /** Every command; a new one is a file and a line here. */
-const commands = [addUp, addImport, addPerson, addExplain, addTactics, addIdentity, addRejected, addPlaybook];
+const commands = [
+  addUp,
+  addImport,
+  addPerson,
+  addExplain,
+  addTactics,
+  addIdentity,
+  addRejected,
+  addPlaybook,
+  addTopics,
+];
 
 const environmentHelp = `
 Environment:
@@ -22,6 +33,8 @@ Environment:
   RAPPORT_URL, RAPPORT_GRPC_ADDRESS      the same for one on another machine
   RAPPORT_API_TOKEN                      default: that of credentials.json in the data folder
   RAPPORT_DATA_DIR, RAPPORT_PLAYBOOK_DIR ./data, ./playbook
+  RAPPORT_KAFKA_BROKERS, _TLS, _SASL,    the cluster whose topics are checked or applied
+  _USERNAME, _PASSWORD, _REPLICAS
 
 Exit codes: 0 done, 1 the answer is no, 2 wrong command line, 3 not found, 4 no platform or not let in, 130 stopped`;
 

@@ -21,6 +21,7 @@ const partitions = 4;
 const text = (value: Uint8Array | null): string | null =>
   value === null ? null : Buffer.from(value).toString('utf8');
 const record = (key: string, value: string): NewRecord => ({ key, value: Buffer.from(value) });
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 /** A key that falls into a partition. */
 export function keyFor(partition: number, salt = ''): string {
   for (let n = 0; ; n++)
@@ -383,12 +384,15 @@ export function eventLogContract(
           Array.from({ length: 50 }, (_, n) => record(`k${n}`, String(n + 50))),
         );
         expect(await log.groupLag(`resume-${topic}`, [topic])).toBe(50);
+        expect(sum((await log.committed?.(`resume-${topic}`, topic)) ?? [])).toBe(50);
         await reopen();
         expect(await log.groupLag(`resume-${topic}`, [topic])).toBe(50);
         const second = await consume('resume', take);
         await second.caughtUp();
         expect(await second.lag()).toBe(0);
         expect(await log.groupLag(`resume-${topic}`, [topic])).toBe(0);
+        const ends = (await log.bounds(topic)).map(({ end }) => end);
+        expect(await log.committed?.(`resume-${topic}`, topic)).toEqual(ends);
         expect(got.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, n) => n));
       });
 

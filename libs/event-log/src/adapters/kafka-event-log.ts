@@ -235,6 +235,11 @@ class KafkaEventLog implements EventLog {
     return lag;
   }
 
+  async committed(group: string, topic: string): Promise<readonly number[]> {
+    this.#refuseWhenClosed();
+    return (await this.#committed(group, [topic])).get(topic) ?? [];
+  }
+
   partitionOf(topic: string, key: string): number {
     const known = this.#topics.get(topic);
     if (known === undefined) throw topicMissing(topic);

@@ -324,6 +324,14 @@ describe('Kafka event log when things go wrong', () => {
         { name: topic, partitions: 8, retentionMs: 3_600_000, compacted: true },
       ]);
       expect(moved).toMatchObject([{ setting: 'partitions', is: '4', expected: '8', alterable: false }]);
+      expect(moved[0]?.remedy).toContain(`--delete --topic ${topic}`);
+      // More replicas than there are brokers: nothing may be asked of the topic that would refuse every write.
+      const replicated = { ...options, replicas: 3 };
+      const contracts = [contract(`${topic}-new`)].map((each) => ({ ...each, partitions: 2 }));
+      expect(await applyTopics(replicated, contracts)).toMatchObject([
+        { setting: 'replicas', is: '1', expected: '3', alterable: false },
+      ]);
+      await log.append(`${topic}-new`, [{ key: 'a', value: Buffer.from('taken') }]);
     });
   });
 });

@@ -86,48 +86,81 @@ export async function differences(
   wanted: TopicPlacement,
 ): Promise<readonly TopicDifference[]> {
   if (contracts.length === 0) return [];
-  const { minInSyncReplicas } = await placementOn(admin, wanted);
+  const found: TopicDifference[] = [];
+  for (const { contract, partitions, replicas, entries } of await standings(admin, contracts)) {
+    if (partitions !== contract.partitions) found.push(partitionDifference(contract, partitions));
+    if (wanted.replicas !== undefined && partitions > 0 && replicas !== wanted.replicas)
+      found.push(replicaDifference(contract, replicas, wanted.replicas));
+    found.push(...configDifferences(contract, entries, inSyncFor(replicas, wanted)));
+  }
+  return found;
+}
+
+/** A topic as the cluster has it. */
+interface TopicStanding {
+  readonly contract: TopicContract;
+  readonly partitions: number;
+  /** Of the partition that has the fewest. */
+  readonly replicas: number;
+  readonly entries: readonly SettingEntry[];
+}
+
+interface SettingEntry {
+  readonly name: string;
+  readonly value: string;
+  /** Set on the topic itself, not a broker's default. */
+  readonly own: boolean;
+}
+
+/** DYNAMIC_TOPIC_CONFIG in the answer of DescribeConfigs. */
+const ownSetting = 1;
+
+async function standings(admin: Admin, contracts: readonly TopicContract[]): Promise<TopicStanding[]> {
   const { topics } = await admin.fetchTopicMetadata({ topics: contracts.map(({ name }) => name) });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: contracts.map(({ name }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
-  const found: TopicDifference[] = [];
-  for (const contract of contracts) {
+  return contracts.map((contract) => {
     const partitions = topics.find(({ name }) => name === contract.name)?.partitions ?? [];
-    if (partitions.length !== contract.partitions)
-      found.push(partitionDifference(contract, partitions.length));
-    const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
-    if (wanted.replicas !== undefined && partitions.length > 0 && replicas !== wanted.replicas) {
-      found.push({
-        topic: contract.name,
-        setting: 'replicas',
-        is: String(replicas),
-        expected: String(wanted.replicas),
-        remedy: 'reassign the partitions with kafka-reassign-partitions',
-        alterable: false,
-      });
-    }
     const entries = resources.find(({ resourceName }) => resourceName === contract.name)?.configEntries ?? [];
-    found.push(...configDifferences(contract, entries.map(entryOf), minInSyncReplicas));
-  }
-  return found;
+    return {
+      contract,
+      partitions: partitions.length,
+      replicas: Math.min(...partitions.map((partition) => partition.replicas.length)),
+      entries: entries.map(entryOf),
+    };
+  });
+}
+
+/**
+ * For a topic that exists the number follows from its own replicas, not from the brokers that are up at the moment:
+ * a broker that is away must neither keep a service from starting nor lower what an acknowledgement means. Where replicas
+ * are still to be added, asking for more copies in sync than there are would refuse every write.
+ */
+function inSyncFor(replicas: number, wanted: TopicPlacement): number {
+  return wanted.minInSyncReplicas ?? Math.max(1, Math.min(wanted.replicas ?? replicas, replicas) - 1);
 }
 
 /** kafkajs' declarations and answers differ in the name of the field. */
-function entryOf(entry: object): { name: string; value: string } {
-  const { configName, name, configValue, value } = entry as {
+function entryOf(entry: object): SettingEntry {
+  const { configName, name, configValue, value, configSource } = entry as {
     configName?: string;
     name?: string;
     configValue?: string;
     value?: string;
+    configSource?: number;
   };
-  return { name: configName ?? name ?? '', value: configValue ?? value ?? '' };
+  return {
+    name: configName ?? name ?? '',
+    value: configValue ?? value ?? '',
+    own: Number(configSource) === ownSetting,
+  };
 }
 
 function configDifferences(
   contract: TopicContract,
-  entries: readonly { name: string; value: string }[],
+  entries: readonly SettingEntry[],
   minInSyncReplicas: number,
 ): TopicDifference[] {
   const found: TopicDifference[] = [];
@@ -153,14 +186,26 @@ function same(setting: string, is: string, expected: string): boolean {
   return is === expected;
 }
 
+/** More partitions would move keys away from the records they already have, fewer are not possible at all. */
 function partitionDifference({ name, partitions }: TopicContract, is: number): TopicDifference {
+  const remake = `kafka-topics.sh --bootstrap-server <broker> --delete --topic ${name}, then rapport topics apply`;
   return {
     topic: name,
     setting: 'partitions',
     is: String(is),
     expected: String(partitions),
-    remedy:
-      'keys would move between partitions: declare the topic with the number it has, or give it a new name and replay',
+    remedy: `by hand, since keys would move between partitions and what the topic holds is lost: ${remake}`,
+    alterable: false,
+  };
+}
+
+function replicaDifference({ name }: TopicContract, is: number, expected: number): TopicDifference {
+  return {
+    topic: name,
+    setting: 'replicas',
+    is: String(is),
+    expected: String(expected),
+    remedy: `by hand: kafka-reassign-partitions.sh --bootstrap-server <broker> --reassignment-json-file <file that names ${expected} brokers per partition> --execute; or RAPPORT_KAFKA_REPLICAS=${is}`,
     alterable: false,
   };
 }
@@ -172,22 +217,22 @@ export async function alter(
   wanted: TopicPlacement,
 ): Promise<readonly TopicDifference[]> {
   const before = await differences(admin, contracts, wanted);
-  const { minInSyncReplicas } = await placementOn(admin, wanted);
   const touched = contracts.filter(({ name }) =>
     before.some(({ topic, alterable }) => alterable && topic === name),
   );
-  if (touched.length > 0) {
-    await admin.alterConfigs({
-      validateOnly: false,
-      resources: touched.map((contract) => ({
-        type: kafkajs.ConfigResourceTypes.TOPIC,
-        name: contract.name,
-        configEntries: Object.entries(configOf(contract, minInSyncReplicas)).map(
-          ([name, value]): IResourceConfigEntry => ({ name, value }),
-        ),
-      })),
-    });
-  }
+  if (touched.length === 0) return before;
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: (await standings(admin, touched)).map(({ contract, replicas, entries }) => ({
+      type: kafkajs.ConfigResourceTypes.TOPIC,
+      name: contract.name,
+      // The request replaces all settings of a topic: what others set there for reasons of theirs is sent along.
+      configEntries: Object.entries({
+        ...Object.fromEntries(entries.filter(({ own }) => own).map(({ name, value }) => [name, value])),
+        ...configOf(contract, inSyncFor(replicas, wanted)),
+      }).map(([name, value]): IResourceConfigEntry => ({ name, value })),
+    })),
+  });
   return differences(admin, contracts, wanted);
 }
 
