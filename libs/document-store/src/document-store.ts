@@ -67,7 +67,8 @@ export interface Collection<T extends Document> {
   write(writes: readonly Write<T>[]): Promise<readonly WriteResult[]>;
   /** By index, ascending unless `reverse`; ties by id. The index `_id` always exists. */
   scan(index: string, options?: ScanOptions): Promise<readonly Stored<T>[]>;
-  count(): Promise<number>;
+  /** How many documents there are, or how many of them are in an index. */
+  count(index?: string): Promise<number>;
 }
 
 /** Single-document atomicity, versions, unique keys and ordered scans: no more is asked of a store. */

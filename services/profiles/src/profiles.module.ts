@@ -54,6 +54,7 @@ interface OpenRoom extends ProfilesGrpcParts {
   readonly timers: DueTimers;
   readonly pipeline: UpdateProfiles;
   readonly predictor: ModelsPredictor;
+  readonly countPeople: () => Promise<number>;
 }
 
 /** Puts the room together; nothing is opened before `start`. */
@@ -90,7 +91,10 @@ export function createProfilesRoom(host: Host): Room {
       while ((await open.timers.fireAll(host.clock.now())) > 0 || (await open.consumer.lag()) > 0);
       open.pipeline.caughtUp();
     },
-    status: async () => ({ ...counts.status(), lag: (await open?.consumer.lag()) ?? 0 }),
+    status: async () => ({
+      ...counts.status(),
+      ...(open === undefined ? {} : { people: await open.countPeople(), lag: await open.consumer.lag() }),
+    }),
     stop: async () => {
       open?.timers.stop();
       await open?.consumer.stop();
@@ -179,6 +183,7 @@ async function openRoom(
     timers,
     pipeline,
     predictor,
+    countPeople: () => people.count(),
     read: new ReadProfiles({ clock, definitions, finder, people, timeline, members }),
     ownEvents: new IngestionOwnEvents(
       calls.to<ingestionProto.IngestionService>(ingestionProto.IngestionServiceDefinition),

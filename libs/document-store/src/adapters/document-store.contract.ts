@@ -154,6 +154,18 @@ export function documentStoreContract(
         expect([await people.count(), await others.count()]).toEqual([0, 2]);
       });
 
+      it('counts those that are in an index', async () => {
+        await put({
+          a: { name: 'Ada', email: 'ada@x' },
+          b: { name: 'Bob' },
+          c: { name: 'Cy', email: 'cy@x' },
+        });
+        expect([await people.count(), await people.count('byEmail')]).toEqual([3, 2]);
+        await put({ a: { name: 'Ada' } });
+        expect(await people.count('byEmail')).toBe(1);
+        await expect(people.count('byNothing')).rejects.toMatchObject({ code: 'DOCUMENT_INDEX_MISSING' });
+      });
+
       it('refuses what it cannot keep, and then writes nothing of the call', async () => {
         const big = { id: 'big', doc: { name: 'x'.repeat(17 * 1024 * 1024) } };
         await expect(people.write([{ id: 'a', doc: {} }, big])).rejects.toMatchObject({

@@ -35,8 +35,8 @@ export class LateCollection<T extends Document> implements Collection<T> {
     return this.#there().scan(index, options);
   }
 
-  count(): Promise<number> {
-    return this.#there().count();
+  count(index?: string): Promise<number> {
+    return this.#there().count(index);
   }
 
   #there(): Collection<T> {

@@ -21,6 +21,7 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
         indexes: [
           { name: 'due', fields: ['partition', 'due'] },
           { name: 'timer', fields: ['partition', 'timer'] },
+          { name: 'gone', fields: ['gone'] },
         ],
       }),
       await store.collection<OriginState>({ name: 'profiles.origins' }),
@@ -77,6 +78,11 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
       ...(after === undefined ? {} : { after: { key: after, id: after } }),
     });
     return found.map(({ id, version, doc }) => ({ id: id as ProfileId, version, value: doc }));
+  }
+
+  /** How many people there are. */
+  async count(): Promise<number> {
+    return (await this.persons.count()) - (await this.persons.count('gone'));
   }
 
   async read(partition: number): Promise<LedgerEntry> {

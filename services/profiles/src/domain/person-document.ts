@@ -16,6 +16,8 @@ export interface PersonDocument {
   readonly batch: number;
   /** The same, when a due timer made the change: no input comes again that would bring it up. */
   readonly timer?: number;
+  /** Set when nobody is known by this any more: merged into another, or forgotten. */
+  readonly gone?: 1;
   readonly identifiers: readonly Identifier[];
   readonly membershipVersion: number;
   readonly mergedInto?: ProfileId;
@@ -54,6 +56,7 @@ export function documentOf(
     ...(due === never ? {} : { due }),
     batch,
     ...(isTimer ? { timer: batch } : {}),
+    ...(person.identifiers.length === 0 ? { gone: 1 } : {}),
     identifiers: person.identifiers,
     membershipVersion: person.membershipVersion,
     ...(person.mergedInto === undefined ? {} : { mergedInto: person.mergedInto }),

@@ -93,10 +93,11 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
     });
   }
 
-  count(): Promise<number> {
+  count(index?: string): Promise<number> {
     return new Promise((resolve) => {
       this.groups.refuseWhenClosed();
-      resolve((this.documents.getStats() as { entryCount: number }).entryCount);
+      const counted = index === undefined ? this.documents : this.#index(index).entries;
+      resolve((counted.getStats() as { entryCount: number }).entryCount);
     });
   }
 
@@ -132,14 +133,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   }
 
   #scanIndex(name: string, options: ScanOptions): Stored<T>[] {
-    const index = this.indexes.find((candidate) => candidate.name === name);
-    if (index === undefined) {
-      throw indexMissing(
-        this.name,
-        name,
-        this.indexes.map((known) => known.name),
-      );
-    }
+    const index = this.#index(name);
     checkBounds(name, index.fields.length, options);
     const prefix = options.prefix === undefined ? undefined : encodeTuple(options.prefix);
     const low = prefix ?? (options.from === undefined ? undefined : encodeTuple(options.from));
@@ -155,6 +149,16 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
         : entryKey(index, encodeTuple(options.after.key), options.after.id);
     return this.#readAll(
       keysWithin(index.entries, { low, high, past }, options).map(({ value }) => value.toString('utf8')),
+    );
+  }
+
+  #index(name: string): LmdbIndex {
+    const index = this.indexes.find((candidate) => candidate.name === name);
+    if (index !== undefined) return index;
+    throw indexMissing(
+      this.name,
+      name,
+      this.indexes.map((known) => known.name),
     );
   }
 

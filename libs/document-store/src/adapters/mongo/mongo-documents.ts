@@ -63,10 +63,13 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     return found.map((each) => stored<T>(each));
   }
 
-  async count(): Promise<number> {
+  async count(index?: string): Promise<number> {
     this.refuseWhenClosed();
+    if (index !== undefined) this.#index(index);
     try {
-      return await this.documents.estimatedDocumentCount();
+      return index === undefined
+        ? await this.documents.estimatedDocumentCount()
+        : await this.documents.countDocuments({ [`k.${index}`]: { $exists: true } });
     } catch (thrown) {
       throw readError(thrown, this.where);
     }
@@ -96,16 +99,18 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     };
   }
 
-  #indexFilter(name: string, options: ScanOptions): Filter<StoredDocument> | undefined {
+  #index(name: string): DeclaredIndexes['indexes'][number] {
     const index = this.declared.indexes.find((candidate) => candidate.name === name);
-    if (index === undefined) {
-      throw indexMissing(
-        this.declared.collection,
-        name,
-        this.declared.indexes.map((known) => known.name),
-      );
-    }
-    checkBounds(name, index.fields.length, options);
+    if (index !== undefined) return index;
+    throw indexMissing(
+      this.declared.collection,
+      name,
+      this.declared.indexes.map((known) => known.name),
+    );
+  }
+
+  #indexFilter(name: string, options: ScanOptions): Filter<StoredDocument> | undefined {
+    checkBounds(name, this.#index(name).fields.length, options);
     const text = (key: IndexKey | undefined): string | undefined =>
       key === undefined ? undefined : keyText(key);
     const prefix = text(options.prefix);
