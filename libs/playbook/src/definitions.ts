@@ -50,6 +50,7 @@ export type SegmentRule =
   | { readonly any: readonly SegmentRule[] }
   | { readonly not: SegmentRule }
   | { readonly did: DidRule }
+  /** The steps in this order, each strictly later than the one before, all within the last `within`: holds until the first falls out. */
   | { readonly sequence: { readonly steps: readonly EventFilter[]; readonly within: string } }
   | { readonly trait: Condition }
   | { readonly computed: Condition }
@@ -60,7 +61,8 @@ export type SegmentRule =
 
 /**
  * "Did the event at least N times within W". Exact to the millisecond: an event counts in [its time, its time + W).
- * With `per` (a dotted path, for example `product_id`) the N must share one value of it; the 50 newest values are kept.
+ * With `per` (a dotted path, for example `product_id`) the N must share one value of it; the 50 × N newest matching events
+ * are looked at, at most 300.
  */
 export interface DidRule extends EventFilter {
   /** Default 1, at most 100. */

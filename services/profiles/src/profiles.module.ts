@@ -25,6 +25,7 @@ import { ProfilesCounts } from './profiles.metrics.js';
 import { ReadProfiles } from './read-profiles.pipeline.js';
 import { PersonFinder } from './steps/find-person.js';
 import type { PeopleAtHand } from './steps/people-at-hand.js';
+import { DefinitionSweep } from './transport/definition-sweep.js';
 import { DueTimers } from './transport/due-timers.js';
 import { Horizon } from './transport/horizon.js';
 import { consumeProfileTopics } from './transport/profile-topics.consumer.js';
@@ -52,6 +53,7 @@ export class ProfilesModule {}
 interface OpenRoom extends ProfilesGrpcParts {
   readonly consumer: Consumer;
   readonly timers: DueTimers;
+  readonly sweep: DefinitionSweep;
   readonly pipeline: UpdateProfiles;
   readonly predictor: ModelsPredictor;
   readonly countPeople: () => Promise<number>;
@@ -87,9 +89,14 @@ export function createProfilesRoom(host: Host): Room {
     readiness: () => Promise.resolve(open === undefined ? 'opening the profiles' : open.predictor.failure()),
     settle: async () => {
       if (open === undefined) return;
-      do await open.consumer.caughtUp();
-      while ((await open.timers.fireAll(host.clock.now())) > 0 || (await open.consumer.lag()) > 0);
-      open.pipeline.caughtUp();
+      const { consumer, sweep, timers, pipeline } = open;
+      // A partition's turn comes once it was taken over.
+      for (const partition of consumer.assigned())
+        await consumer.exclusively(partition, () => Promise.resolve());
+      await sweep.settle();
+      do await consumer.caughtUp();
+      while ((await timers.fireAll(host.clock.now())) > 0 || (await consumer.lag()) > 0);
+      pipeline.caughtUp();
     },
     status: async () => ({
       ...counts.status(),
@@ -97,7 +104,8 @@ export function createProfilesRoom(host: Host): Room {
     }),
     stop: async () => {
       open?.timers.stop();
-      await open?.consumer.stop();
+      // A sweep that waits for the consumer ends with it.
+      await Promise.all([open?.sweep.stop(), open?.consumer.stop()]);
       await open?.pipeline.close();
       open = undefined;
     },
@@ -162,17 +170,27 @@ async function openRoom(
     onFailure: (thrown) =>
       telemetry.log.warn({ cause: messageOf(thrown) }, 'due timers did not fire; they are tried again'),
   });
+  const sweep = new DefinitionSweep(pipeline, (thrown) =>
+    telemetry.log.warn(
+      { cause: messageOf(thrown) },
+      'people were not decided by the new definitions; they are tried again',
+    ),
+  );
   const consumer = await consumeProfileTopics({
     log,
     pipeline,
     maxBatch: config.maxBatch,
-    onAssigned: (partition) => timers.assign(partition),
+    onAssigned: async (partition) => {
+      await timers.assign(partition);
+      sweep.assign(partition);
+    },
     onRevoked: (partition) => timers.revoke(partition),
     onFailure: (partition, thrown) =>
       telemetry.log.warn({ partition, cause: messageOf(thrown) }, 'a batch was not applied; it comes again'),
   });
   running.consumer = consumer;
   timers.start(consumer);
+  sweep.start(consumer);
   const handOf = (profileId: ProfileId): PeopleAtHand | undefined => {
     const partition = pipeline.ports.feed.partitionOf(profileId);
     return assigned().includes(partition) ? pipeline.handOf(partition) : undefined;
@@ -181,6 +199,7 @@ async function openRoom(
   return {
     consumer,
     timers,
+    sweep,
     pipeline,
     predictor,
     countPeople: () => people.count(),

@@ -160,6 +160,46 @@ describe('profiles', () => {
   });
 });
 
+describe('definitions that changed', () => {
+  it('fold the past again from the timeline, and decide everybody at the start', async () => {
+    const room = await open();
+    await room.change([membership(ada, 1, [origin('ada')])]);
+    await room.identify([
+      view(epochMs, { properties: { price: 2.5 } }),
+      view(epochMs + 1, { properties: { price: 4 } }),
+    ]);
+    await room.settle(epochMs + dayMs);
+    await room.restart(
+      playbookOf(
+        [
+          { name: 'views', kind: 'count', on: { event: 'Product Viewed' } },
+          { name: 'spent', kind: 'sum', on: { event: 'Product Viewed' }, property: 'price' },
+        ],
+        [segment('spender', { computed: { path: 'spent', op: 'gt', value: 6 } })],
+      ),
+    );
+    await room.settle();
+    expect(await room.profile(ada)).toMatchObject({
+      computedTraits: { views: 2, spent: 6.5 },
+      segments: [{ name: 'spender', since: iso(epochMs + dayMs) }],
+    });
+    await room.identify([view(epochMs + dayMs, { properties: { price: 1 } })]);
+    await room.settle();
+    expect((await room.profile(ada)).computedTraits).toEqual({ views: 3, spent: 7.5 });
+  });
+
+  it('make people leave segments that are no more', async () => {
+    const room = await open();
+    await room.change([membership(ada, 1, [origin('ada')])]);
+    await room.identify([view(epochMs), view(epochMs), view(epochMs)]);
+    await room.settle();
+    await room.restart(playbookOf([], []));
+    await room.settle();
+    expect((await room.changes()).at(-1)?.transitions).toMatchObject([{ segment: 'keen', kind: 'left' }]);
+    expect((await room.profile(ada)).segments).toEqual([]);
+  });
+});
+
 describe('predictions', () => {
   const predicted = playbookOf(
     [{ name: 'views', kind: 'count', on: { event: 'Product Viewed' } }],

@@ -4,7 +4,7 @@
 // Order: per partition; what falls due before an event was received happens before it, at its own instant.
 // Failure: a batch that throws is delivered again. Events are claimed in the timeline first and people are written
 //      before their origins, so nothing is folded or told twice, and what was written but not told is told again.
-import { runBatch, type Outcome } from '@rapport/kernel';
+import { runBatch, type Outcome, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from './domain/definitions.js';
 import type { PlacedRecord } from './ports/change-feed.js';
 import type { ProfilesPorts } from './ports/profiles-ports.js';
@@ -48,6 +48,8 @@ export interface UpdateOptions {
 
 /** People whose timers are fired in one go. */
 const timersPerBatch = 200;
+/** People who are looked through in one go when definitions changed. */
+const peoplePerPage = 200;
 
 export class UpdateProfiles {
   readonly #partitions = new Map<number, OwnedPartition>();
@@ -145,6 +147,37 @@ export class UpdateProfiles {
       owned.hand.keep(people);
       this.ports.meter.timersFired(due.length);
       return due.length;
+    });
+  }
+
+  /**
+   * Decides people of a partition by the present definitions who were last decided by others: a page, after a
+   * person. Answers where to go on; `done` once everybody is.
+   */
+  async renewDefinitions(
+    partition: number,
+    after: ProfileId | undefined,
+    isOwned: () => boolean,
+  ): Promise<ProfileId | 'done' | undefined> {
+    return await this.#within(partition, isOwned, async (owned) => {
+      if (owned.isDecidedBy(this.definitions)) return 'done';
+      const page = await this.ports.people.page(after, peoplePerPage);
+      const stale = page.filter(
+        ({ value }) => value.partition === partition && value.definitions !== this.definitions.version,
+      );
+      const people = [...(await owned.hand.people(stale.map(({ id }) => id))).values()].map(
+        ({ person }) => person,
+      );
+      const work = await owned.begin(isOwned, true);
+      for (const person of people) {
+        work.change(person);
+        person.advanceTo(this.ports.now());
+      }
+      await this.#write(work);
+      await this.#tell(owned, work, []);
+      if (page.length === peoplePerPage) return page.at(-1)?.id;
+      await owned.decidedBy(this.definitions);
+      return 'done';
     });
   }
 

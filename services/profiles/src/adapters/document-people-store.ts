@@ -86,7 +86,7 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
   }
 
   async read(partition: number): Promise<LedgerEntry> {
-    return (await this.ledger.get(String(partition)))?.doc ?? { told: 0, reserved: 0 };
+    return { told: 0, reserved: 0, definitions: '', ...(await this.ledger.get(String(partition)))?.doc };
   }
 
   async write(partition: number, entry: LedgerEntry): Promise<void> {

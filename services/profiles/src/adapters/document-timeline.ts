@@ -83,6 +83,7 @@ export class DocumentTimeline implements Timeline {
       messageId: doc.messageId,
       origin,
       event: decodeJson<AcceptedEvent>(doc.json),
+      claim: placeOf(doc.claim),
     }));
   }
 }

@@ -126,8 +126,16 @@ export class Person {
     this.#verdicts = undefined;
   }
 
-  /** Lives through what falls due up to and at an instant; stands at the last such instant afterwards. */
+  /**
+   * Lives through what falls due up to and at an instant; stands at the last such instant afterwards. Somebody who
+   * was decided by other definitions is decided anew at the instant: what would have fallen due by those is no news.
+   */
   fireDue(atMs: number): void {
+    if (this.definitionsVersion !== this.definitions.version) {
+      this.asOfMs = Math.max(this.asOfMs, atMs);
+      this.#decideAll();
+      return;
+    }
     for (let due = this.dueMs; due <= atMs; due = this.dueMs) {
       this.asOfMs = Math.max(this.asOfMs, due);
       this.#decide(this.asOfMs, undefined);
@@ -181,6 +189,7 @@ export class Person {
     if (this.#verdicts !== undefined && atMs < this.dueMs) return this.segments;
     const later = new Person(this.profileId, this.definitions);
     later.asOfMs = this.asOfMs;
+    later.definitionsVersion = this.definitionsVersion;
     for (const [name, since] of this.segments) later.segments.set(name, since);
     for (const [model, score] of this.scores) later.scores.set(model, score);
     later.holdOrigins([...this.origins.values()]);

@@ -33,6 +33,8 @@ export interface TimelinePoint {
 
 export interface TimelineEntry extends TimelinePoint {
   readonly event: AcceptedEvent;
+  /** The record that folded it, or is about to. */
+  readonly claim: Place;
 }
 
 export interface TimelineRange {

@@ -14,6 +14,7 @@ export class BatchNumbers {
   #next: number;
   /** Once everything that an earlier worker left half done has come again, nothing is doubtful any more. */
   #hasCaughtUp: boolean;
+  #definitions: string;
 
   private constructor(
     private readonly ledger: BatchLedger,
@@ -24,6 +25,7 @@ export class BatchNumbers {
     this.#reserved = found.reserved;
     this.#next = found.reserved + 1;
     this.#hasCaughtUp = found.told === found.reserved;
+    this.#definitions = found.definitions;
   }
 
   static async open(ledger: BatchLedger, partition: number): Promise<BatchNumbers> {
@@ -49,8 +51,7 @@ export class BatchNumbers {
   async next(): Promise<number> {
     if (this.#next > this.#reserved) {
       this.#reserved = this.#next + batchesPerEntry - 1;
-      const told = this.#hasCaughtUp ? this.#told : this.found.told;
-      await this.ledger.write(this.partition, { told, reserved: this.#reserved });
+      await this.#write();
     }
     return this.#next++;
   }
@@ -62,7 +63,28 @@ export class BatchNumbers {
 
   /** Before somebody else takes over. */
   async close(): Promise<void> {
-    if (this.#hasCaughtUp)
-      await this.ledger.write(this.partition, { told: this.#reserved, reserved: this.#reserved });
+    if (!this.#hasCaughtUp) return;
+    this.#told = this.#reserved;
+    await this.#write();
+  }
+
+  /** The version of the definitions by which everybody was last decided. */
+  get definitions(): string {
+    return this.#definitions;
+  }
+
+  /** Everybody was decided by these definitions. */
+  async decidedBy(definitions: string): Promise<void> {
+    this.#definitions = definitions;
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const told = this.#hasCaughtUp ? this.#told : this.found.told;
+    await this.ledger.write(this.partition, {
+      told,
+      reserved: this.#reserved,
+      definitions: this.#definitions,
+    });
   }
 }

@@ -5,6 +5,7 @@ import { BatchNumbers } from './batch-numbers.js';
 import { BatchWork } from './batch-work.js';
 import { finishEarlier } from './finish-earlier.js';
 import { PeopleAtHand } from './people-at-hand.js';
+import { refoldOrigins } from './refold-origins.js';
 
 /** People brought up to date in one go. */
 const peoplePerPage = 200;
@@ -30,9 +31,12 @@ export class OwnedPartition {
   ): Promise<OwnedPartition> {
     const numbers = await BatchNumbers.open(ports.ledger, partition);
     const context = { definitions, partition, isOwned: options.isOwned };
-    const hand = new PeopleAtHand(ports.people, definitions, options.peopleInMemory, async (found) => {
-      const doubtful = found.filter(({ document }) => numbers.isDoubtful(document.batch));
-      if (doubtful.length > 0) await finishEarlier(ports, context, doubtful);
+    const hand = new PeopleAtHand(ports.people, definitions, options.peopleInMemory, {
+      origins: (held) => refoldOrigins(ports, definitions, held),
+      people: async (found) => {
+        const doubtful = found.filter(({ document }) => numbers.isDoubtful(document.batch));
+        if (doubtful.length > 0) await finishEarlier(ports, context, doubtful);
+      },
     });
     let after: { readonly batch: number; readonly id?: ProfileId } = { batch: numbers.toldBefore };
     for (;;) {
@@ -63,6 +67,15 @@ export class OwnedPartition {
   /** Nothing is left in the topics. */
   caughtUp(): void {
     this.numbers.caughtUp();
+  }
+
+  /** Whether everybody was decided by these definitions. */
+  isDecidedBy(definitions: Definitions): boolean {
+    return this.numbers.definitions === definitions.version;
+  }
+
+  async decidedBy(definitions: Definitions): Promise<void> {
+    await this.numbers.decidedBy(definitions.version);
   }
 
   async close(): Promise<void> {

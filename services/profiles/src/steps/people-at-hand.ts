@@ -15,6 +15,11 @@ export interface FoundPerson {
 /** Somebody who was read from the store. */
 export type StoredPerson = Required<FoundPerson>;
 
+export interface ReadHooks {
+  readonly people?: (found: readonly StoredPerson[]) => Promise<void>;
+  readonly origins?: (held: readonly HeldOrigin[]) => Promise<void>;
+}
+
 /**
  * The people of one partition that its worker has in memory. Nobody else writes them while the partition is owned,
  * so the steady state reads nothing; a version that does not match at a write shows when that was wrong.
@@ -26,8 +31,8 @@ export class PeopleAtHand {
     readonly store: PeopleStore,
     readonly definitions: Definitions,
     capacity: number,
-    /** What has to happen to people who were read before anybody works with them. */
-    readonly onRead: (found: readonly StoredPerson[]) => Promise<void> = () => Promise.resolve(),
+    /** What has to happen to what was read before anybody works with it; readers need nothing. */
+    readonly onRead: ReadHooks = {},
   ) {
     this.#cache = new LRUCache({ max: capacity });
   }
@@ -57,7 +62,7 @@ export class PeopleAtHand {
       };
     });
     await this.fill(read.map(({ person }) => person));
-    await this.onRead(read.filter((one): one is StoredPerson => one.document !== undefined));
+    await this.onRead.people?.(read.filter((one): one is StoredPerson => one.document !== undefined));
     for (const one of read) found.set(one.person.profileId, one);
     return found;
   }
@@ -77,16 +82,14 @@ export class PeopleAtHand {
     const distinct = [...new Set(ids)];
     if (distinct.length === 0) return new Map();
     const stored = await this.store.origins(distinct);
-    return new Map(
-      distinct.map((origin, index) => {
-        const document = stored[index];
-        const held =
-          document === undefined
-            ? emptyHold(origin)
-            : { origin, version: document.version, state: document.value };
-        return [origin, held] as const;
-      }),
-    );
+    const held = distinct.map((origin, index): HeldOrigin => {
+      const document = stored[index];
+      return document === undefined
+        ? emptyHold(origin)
+        : { origin, version: document.version, state: document.value };
+    });
+    await this.onRead.origins?.(held);
+    return new Map(held.map((one) => [one.origin, one]));
   }
 
   keep(people: Iterable<Person>): void {
