@@ -368,6 +368,29 @@ export function eventLogContract(
         expect(Math.min(...sizes)).toBeGreaterThan(0);
       });
 
+      it('hands out in a later batch what comes in while a batch is worked on', async () => {
+        const handed: string[] = [];
+        let isWorking = false;
+        let letGo = (): void => undefined;
+        const held = new Promise<void>((resolve) => (letGo = resolve));
+        const consumer = await consume('meanwhile', async ({ records }) => {
+          const before = records.map(({ value }) => text(value) ?? '');
+          handed.push(...before);
+          isWorking = true;
+          await held;
+          expect(records.map(({ value }) => text(value))).toEqual(before);
+        });
+        await log.append(topic, [record('one', 'first')]);
+        await until('the first batch has begun', () => isWorking);
+        await log.append(topic, [record('one', 'second'), record('one', 'third')]);
+        // Long enough for an engine that fetches by itself to have them at hand.
+        await pause(traits.ordersTopics ? 0 : 700);
+        letGo();
+        await consumer.caughtUp();
+        expect(handed).toEqual(['first', 'second', 'third']);
+        await consumer.stop();
+      });
+
       it('goes on where the group stopped, also after the log was closed', async () => {
         const got: (string | null)[] = [];
         const take = (batch: RecordBatch): void =>

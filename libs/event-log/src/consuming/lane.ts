@@ -185,7 +185,7 @@ export class Lane {
   }
 }
 
-/** As many records as fit, at least one where there is one. */
+/** As many records as fit, at least one where there is one. A list of its own: what comes in later is not in it. */
 export function firstThatFit(
   records: readonly LogRecord[],
   from: number,
@@ -200,7 +200,7 @@ export function firstThatFit(
     if (bytes > maxBytes && end > from) break;
     end++;
   }
-  return from === 0 && end === records.length ? records : records.slice(from, end);
+  return records.slice(from, end);
 }
 
 export function notOwned(group: string, partition: number): RapportError {
