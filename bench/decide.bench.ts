@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { startLoad } from './load/start-load.js';
 import type { HttpLoadResult } from './load/http-load.js';
 import { anonymousPerson, decideBodies, eventBodies } from './payloads.js';
+import { withCpu } from './servers/process-cpu.js';
 import { percentile, type Benchmark, type Figure } from './report.js';
 import { crowdedPlacement, writeCrowdedPlaybook } from './servers/crowded-playbook.js';
 import { waitForEvents } from './servers/progress.js';
@@ -25,12 +26,12 @@ export const decide: Benchmark = {
       await makePeople(server);
       await checkOne(server);
       options.say(`${decisionsPerSecond} decisions/s on an otherwise idle platform`);
-      const idle = await decisions(server, options.seconds / 2);
+      const idle = await withCpu(server.pid, () => decisions(server, options.seconds / 2));
       options.say(`${decisionsPerSecond} decisions/s while ${eventsPerSecond} events/s come in`);
-      const [busy, events] = await Promise.all([
-        decisions(server, options.seconds),
-        singles(server, options.seconds),
-      ]);
+      const both = await withCpu(server.pid, () =>
+        Promise.all([decisions(server, options.seconds), singles(server, options.seconds)]),
+      );
+      const [busy, events] = both.result;
       return {
         name: 'decide',
         title: decide.title,
@@ -43,7 +44,9 @@ export const decide: Benchmark = {
             value: events.requests / events.seconds,
             unit: 'events/s',
           },
-          ...figuresOf('otherwise idle', idle),
+          ...cpuFigure('busy', both.cores),
+          ...figuresOf('otherwise idle', idle.result),
+          ...cpuFigure('otherwise idle', idle.cores),
         ],
       };
     } finally {
@@ -113,6 +116,9 @@ async function singles(server: BenchServer, seconds: number): Promise<HttpLoadRe
     requestsPerSecond: eventsPerSecond,
   });
 }
+
+const cpuFigure = (when: string, cores: number | undefined): Figure[] =>
+  cores === undefined ? [] : [{ name: `${when}: processor taken`, value: cores * 100, unit: '% of a core' }];
 
 function figuresOf(
   when: string,
