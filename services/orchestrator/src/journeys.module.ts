@@ -30,6 +30,7 @@ export class JourneyParts {
   readonly #handovers = new Set<Promise<void>>();
   #consumer: Consumer | undefined;
   #keeping: NodeJS.Timeout | undefined;
+  #kept = Promise.resolve();
 
   constructor(
     host: Host,
@@ -120,7 +121,12 @@ export class JourneyParts {
     await Promise.allSettled(this.#handovers);
   }
 
+  /** After what is being written already, so that who waits for this finds the newest sums in the store. */
   async #keepSums(): Promise<void> {
+    await (this.#kept = this.#kept.then(async () => this.#keepSumsNow()));
+  }
+
+  async #keepSumsNow(): Promise<void> {
     try {
       await this.#lift.keepSums();
     } catch (thrown) {

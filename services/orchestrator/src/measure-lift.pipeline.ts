@@ -15,6 +15,7 @@ import {
   withPerson,
   type ArmName,
   type ArmSums,
+  type Exposure,
   type Meeting,
   type PersonOutcomes,
 } from './domain/lift.js';
@@ -55,7 +56,7 @@ export class MeasureLift {
   async takeOver(partition: number): Promise<void> {
     const sums: Sums = new Map();
     for await (const people of this.ports.store.ofPartition(partition)) {
-      for (const { state } of people) count(sums, state, 1);
+      for (const { state } of people) recount(sums, { ...state, exposures: {} }, state);
     }
     this.#byPartition.set(partition, sums);
     await this.takeHandovers(partition);
@@ -158,14 +159,13 @@ export class MeasureLift {
 
   /** What a new exposure's window holds already: an event may be seen here before the decision that came before it. */
   async #withMissed(before: PersonOutcomes, after: PersonOutcomes): Promise<PersonOutcomes> {
-    const fresh = Object.entries(after.exposures).filter(
-      ([name, { firstMs }]) => before.exposures[name]?.firstMs !== firstMs,
-    );
     const since = new Map<string, number>();
     let untilMs = 0;
-    for (const [name, { firstMs }] of fresh) {
+    for (const name in after.exposures) {
+      const firstMs = after.exposures[name]?.firstMs;
       const tactic = this.ports.tactics.get(name);
-      if (tactic === undefined) continue;
+      if (tactic === undefined || firstMs === undefined) continue;
+      if (before.exposures[name]?.firstMs === firstMs) continue;
       const { event } = tactic.definition.goal;
       since.set(event, Math.min(since.get(event) ?? Infinity, firstMs));
       untilMs = Math.max(untilMs, firstMs + tactic.goalWithinMs);
@@ -203,8 +203,7 @@ export class MeasureLift {
       const stood = await this.ports.store.write(changed.map(({ after }) => after));
       for (const [index, { before, after }] of changed.entries()) {
         if (stood[index] !== true) continue;
-        count(sums, before, -1);
-        count(sums, after.state, 1);
+        recount(sums, before, after.state);
         if (after.state.handoverTo !== undefined) this.ports.onHandover(after.state.handoverTo);
       }
       this.#unkept.add(partition);
@@ -220,12 +219,26 @@ export class MeasureLift {
   }
 }
 
-/** Adds or takes away a person; one that is being handed over counts nowhere until it has arrived. */
-function count(sums: Sums, person: PersonOutcomes, by: 1 | -1): void {
-  if (person.handoverTo !== undefined) return;
-  for (const [tactic, exposure] of Object.entries(person.exposures)) {
-    const known = sums.get(tactic) ?? { treated: noSums, holdout: noSums };
-    const { arm } = exposure;
-    sums.set(tactic, { ...known, [arm]: withPerson(known[arm], outcomeOf(exposure), by) });
+/** What of a person counts: one that is being handed over counts nowhere until it has arrived. */
+const countedOf = (person: PersonOutcomes): PersonOutcomes['exposures'] =>
+  person.handoverTo === undefined ? person.exposures : {};
+
+/** Takes away what counted before and adds what counts now; an exposure that is the same object stayed as it was. */
+function recount(sums: Sums, before: PersonOutcomes, after: PersonOutcomes): void {
+  const former = countedOf(before);
+  const present = countedOf(after);
+  for (const tactic in former) {
+    const exposure = former[tactic];
+    if (exposure !== undefined && present[tactic] !== exposure) count(sums, tactic, exposure, -1);
   }
+  for (const tactic in present) {
+    const exposure = present[tactic];
+    if (exposure !== undefined && former[tactic] !== exposure) count(sums, tactic, exposure, 1);
+  }
+}
+
+function count(sums: Sums, tactic: string, exposure: Exposure, by: 1 | -1): void {
+  let arms = sums.get(tactic);
+  if (arms === undefined) sums.set(tactic, (arms = { treated: noSums, holdout: noSums }));
+  arms[exposure.arm] = withPerson(arms[exposure.arm], outcomeOf(exposure), by);
 }

@@ -107,6 +107,8 @@ class Month {
       await this.#step(nowMs);
       this.options.onStep?.({ atMs: nowMs, events: this.#events, decisions: this.#decisions });
     }
+    // The last decisions are measured a moment after they are answered.
+    await this.door.advanceTo(endMs, signal);
     const reported = new Map((await this.door.lifts(signal)).map((lift) => [lift.tactic, lift]));
     return {
       seed: this.options.seed,
