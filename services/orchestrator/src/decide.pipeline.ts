@@ -101,13 +101,14 @@ async function keepEligible(
 ): Promise<readonly Tactic[]> {
   const { person, atMs } = input;
   const byProfile: Tactic[] = [];
+  const question = {
+    person,
+    atMs,
+    placement: input.placement,
+    ignoreSegment: input.ignoreSegment === true,
+  };
   for (const tactic of input.tactics) {
-    const refusal = refusalByProfile(tactic, {
-      person,
-      atMs,
-      placement: input.placement,
-      ignoreSegment: input.ignoreSegment === true,
-    });
+    const refusal = refusalByProfile(tactic, question);
     if (refusal) left.push(refusal);
     else byProfile.push(tactic);
   }
@@ -140,8 +141,7 @@ async function walk(
   const { person } = input;
   const contenders = ranked.filter(({ tactic, score }) => {
     if (!isHeldOut(tactic, person.profileId)) return true;
-    const reason = `in the ${percent(tactic.holdout)} from whom it is withheld`;
-    left.push({ tactic: tactic.name, outcome: 'holdout', reason, ...told(score) });
+    left.push(outcome(tactic, score, 'holdout', tactic.heldOutReason));
     return false;
   });
   const { answer, stood } = await reserveFirst(ports, input, contenders);
@@ -151,12 +151,11 @@ async function walk(
   for (const [index, { tactic, score }] of contenders.entries()) {
     if (index === granted) continue;
     const behind = winner !== undefined && index > granted;
-    left.push({
-      tactic: tactic.name,
-      outcome: behind ? 'outranked' : 'capped',
-      reason: behind ? outranked : (refusals[index] ?? 'capped'),
-      ...told(score),
-    });
+    left.push(
+      behind
+        ? outcome(tactic, score, 'outranked', outranked)
+        : outcome(tactic, score, 'capped', refusals[index] ?? 'capped'),
+    );
   }
   return { winner, stood };
 }
@@ -174,13 +173,19 @@ async function reserveFirst(
     id: decisionId,
     atMs,
     timezone: person.timezone,
-    contenders: contenders.map(({ tactic: { name, channel, caps } }) => ({ tactic: name, channel, caps })),
+    contenders: contenders.map(({ tactic }) => tactic),
   });
 }
 
-const told = (score: number | undefined): { score?: number } => (score === undefined ? {} : { score });
-
-const percent = (share: number): string => `${Number((share * 100).toFixed(2))} %`;
+const outcome = (
+  { name }: Tactic,
+  score: number | undefined,
+  kind: CandidateOutcome['outcome'],
+  reason: string,
+): CandidateOutcome =>
+  score === undefined
+    ? { tactic: name, outcome: kind, reason }
+    : { tactic: name, outcome: kind, reason, score };
 
 function chosenOutcome(
   { tactic, score }: Ranked,
@@ -189,11 +194,8 @@ function chosenOutcome(
   const why =
     score === undefined ? `priority ${tactic.priority}` : `score of ${tactic.definition.rankBy ?? ''}`;
   return {
-    tactic: tactic.name,
+    ...outcome(tactic, score, 'chosen', `in segment ${tactic.definition.segment}; first by ${why}`),
     variant,
-    outcome: 'chosen',
-    reason: `in segment ${tactic.definition.segment}; first by ${why}`,
-    ...told(score),
   };
 }
 

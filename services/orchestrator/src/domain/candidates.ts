@@ -2,7 +2,7 @@ import { bucketOf } from '@rapport/kernel';
 import type { CandidateOutcome } from '@rapport/contracts';
 import type { VariantDefinition } from '@rapport/playbook';
 import { emailOf, type Person } from './person.js';
-import type { Tactic } from './tactics.js';
+import { byRule, type Tactic } from './tactics.js';
 
 /** What is asked of every candidate of one decision. */
 export interface Question {
@@ -113,14 +113,11 @@ export interface Ranked {
  * below every probability: a model's word goes before a rule's.
  */
 export function rank(tactics: readonly Tactic[], scores: ReadonlyMap<string, number>): readonly Ranked[] {
-  const ranked = tactics.map((tactic): Ranked => {
-    const score = tactic.definition.rankBy === undefined ? undefined : scores.get(tactic.definition.rankBy);
+  // Mostly in order already, as the book has them: the sort has little to do then, and what follows is stable.
+  const ranked = [...tactics].sort(byRule).map((tactic): Ranked => {
+    const { rankBy } = tactic.definition;
+    const score = rankBy === undefined ? undefined : scores.get(rankBy);
     return score === undefined ? { tactic } : { tactic, score };
   });
-  return ranked.sort(
-    (a, b) =>
-      (b.score ?? 0) - (a.score ?? 0) ||
-      b.tactic.priority - a.tactic.priority ||
-      (a.tactic.name < b.tactic.name ? -1 : 1),
-  );
+  return scores.size === 0 ? ranked : ranked.sort((a, b) => (b.score ?? 0) - (a.score ?? 0));
 }

@@ -48,7 +48,7 @@ describe('a rolling cap', () => {
             for (let end = 0; end <= 80; end++) {
               if (all.filter((time) => time > end - windowMs && time <= end).length > max) fits = false;
             }
-            const contenders: Contender[] = [{ tactic: 't', channel: 'email', caps: [cap] }];
+            const contenders: Contender[] = [{ name: 't', channel: 'email', caps: [cap] }];
             const result = reserve(reservations, {
               id: `d${index}`,
               atMs,
@@ -83,7 +83,7 @@ describe('a cap per calendar day', () => {
 });
 
 describe('reserving', () => {
-  const contender = (tactic: string, ...caps: Cap[]): Contender => ({ tactic, channel: 'email', caps });
+  const contender = (name: string, ...caps: Cap[]): Contender => ({ name, channel: 'email', caps });
   const ask = (id: string, contenders: readonly Contender[], atMs = 10) => ({
     id,
     atMs,

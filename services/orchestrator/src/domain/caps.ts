@@ -14,7 +14,7 @@ export interface Reservation {
 
 /** What may be reserved: a tactic with the caps that it falls under. */
 export interface Contender {
-  readonly tactic: string;
+  readonly name: string;
   readonly channel: string;
   readonly caps: readonly Cap[];
 }
@@ -73,14 +73,14 @@ export function reserve(
 ): { readonly answer: ReserveAnswer; readonly reservations: readonly Reservation[] } {
   const { id, atMs, timezone, contenders, openUntilMs } = request;
   const held = reservations.find((one) => one.id === id);
-  const again = contenders.findIndex(({ tactic }) => tactic === held?.tactic);
+  const again = contenders.findIndex(({ name }) => name === held?.tactic);
   if (again >= 0) {
     const refusals = contenders.slice(0, again).map(() => 'was full when this decision was made first');
     return { answer: { granted: again, refusals }, reservations };
   }
   const others = held === undefined ? reservations : reservations.filter((one) => one.id !== id);
   const refusals: string[] = [];
-  for (const [index, { tactic, channel, caps }] of contenders.entries()) {
+  for (const [index, { name: tactic, channel, caps }] of contenders.entries()) {
     const refusal = firstRefusal(caps, others, atMs, timezone);
     if (refusal === undefined) {
       // What no cap counts need not be kept.

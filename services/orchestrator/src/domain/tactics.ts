@@ -31,8 +31,9 @@ export interface Tactic {
   readonly toMs: number;
   readonly suppressIf: { readonly event: string; readonly withinMs: number } | undefined;
   readonly caps: readonly Cap[];
-  /** Share of people from whom it is withheld. */
+  /** Share of people from whom it is withheld, and the same in words. */
   readonly holdout: number;
+  readonly heldOutReason: string;
   readonly variants: readonly { readonly variant: VariantDefinition; readonly share: number }[];
   readonly items:
     | {
@@ -44,9 +45,14 @@ export interface Tactic {
   readonly goalWithinMs: number;
 }
 
+/** The order of rules alone: higher priority first, then by name. */
+export const byRule = (a: Tactic, b: Tactic): number =>
+  b.priority - a.priority || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
 /** All tactics of a playbook, ready to be chosen among. */
 export interface TacticBook {
   readonly byName: ReadonlyMap<string, Tactic>;
+  /** In the order of rules. */
   readonly byPlacement: ReadonlyMap<string, readonly Tactic[]>;
 }
 
@@ -63,6 +69,7 @@ function readTactic(definition: TacticDefinition, playbook: Playbook): Tactic {
   const channel = playbook.channels.find(({ name }) => name === definition.channel);
   const weight = definition.variants.reduce((sum, variant) => sum + (variant.weight ?? 1), 0);
   const { schedule, suppressIf, items } = definition;
+  const holdout = definition.holdout ?? playbook.holdout;
   return {
     definition,
     name: definition.name,
@@ -77,7 +84,8 @@ function readTactic(definition: TacticDefinition, playbook: Playbook): Tactic {
       ...capsOf('tactic', definition.name, definition.caps),
       ...capsOf('channel', definition.channel, channel?.caps),
     ],
-    holdout: definition.holdout ?? playbook.holdout,
+    holdout,
+    heldOutReason: `in the ${Number((holdout * 100).toFixed(2))} % from whom it is withheld`,
     variants: definition.variants.map((variant) => ({ variant, share: (variant.weight ?? 1) / weight })),
     items: items && {
       limit: items.limit,
@@ -102,6 +110,7 @@ export function readTactics(playbook: Playbook): TacticBook {
     if (there) there.push(tactic);
     else byPlacement.set(placement, [tactic]);
   }
+  for (const there of byPlacement.values()) there.sort(byRule);
   return { byName, byPlacement };
 }
 
