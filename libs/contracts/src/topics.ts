@@ -256,9 +256,8 @@ export function cloudEventHeaders(type: string, id: string, timeIso: string): Re
   };
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** A record's value as JSON bytes. */
-export const encodeJson = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+export const encodeJson = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value), 'utf8');
 /** The JSON of a record's value; the caller names the type that the topic promises. */
 export const decodeJson = <T>(bytes: Uint8Array): T => JSON.parse(decoder.decode(bytes)) as T;

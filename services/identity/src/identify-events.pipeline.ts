@@ -6,7 +6,7 @@
 //          batch comes again and gives the same records again, which the profiles room recognises by their place.
 import { topics } from '@rapport/contracts';
 import type { EventLog, LogRecord } from '@rapport/event-log';
-import { runBatch, type Clock, type Outcome, type Refusal } from '@rapport/kernel';
+import { mapInTurns, runBatch, type Clock, type Outcome, type Refusal } from '@rapport/kernel';
 import { identifiedRecord, rejectedRecord } from './steps/encode-identified.js';
 import { readAccepted, type AcceptedRecord } from './steps/read-accepted.js';
 import type { ResolvedRecord } from './steps/resolve-events.js';
@@ -23,7 +23,7 @@ const stage = 'identity';
 /** The room's one pipeline: read → resolve and learn → tell → append. */
 export function createIdentifyEvents({ log, clock, resolve, report }: IdentifyEventsParts) {
   return async (records: readonly LogRecord[]): Promise<void> => {
-    const read = await runBatch(stage, (batch) => batch.map(readAccepted), records);
+    const read = await runBatch(stage, (batch) => mapInTurns(batch, readAccepted), records);
     const resolved = await runBatch(stage, resolve, read.passed);
     const refused: Refusal<LogRecord>[] = [
       ...read.refused,
@@ -38,7 +38,7 @@ export function createIdentifyEvents({ log, clock, resolve, report }: IdentifyEv
     if (resolved.passed.length > 0) {
       await log.append(
         topics.identified.name,
-        resolved.passed.map(({ accepted, profileId }) => identifiedRecord(accepted, profileId)),
+        await mapInTurns(resolved.passed, ({ accepted, profileId }) => identifiedRecord(accepted, profileId)),
       );
     }
     report({ identified: resolved.passed.length, rejected: refused.length });

@@ -6,7 +6,7 @@ const schema = z.object({
   /** How long an identifier is trusted before it is read again; only another process makes it wrong. */
   RAPPORT_IDENTITY_CACHE_TRUST: duration('30s'),
   /** Events per batch, at most. */
-  RAPPORT_IDENTITY_MAX_BATCH: wholeNumber(1_000, 1, 10_000),
+  RAPPORT_IDENTITY_MAX_BATCH: wholeNumber(250, 1, 10_000),
 });
 
 /** The sizes of this room, in the units that their names say. */

@@ -4,7 +4,7 @@
 // Order: per partition; what falls due before an event was received happens before it, at its own instant.
 // Failure: a batch that throws is delivered again. Events are claimed in the timeline first and people are written
 //      before their origins, so nothing is folded or told twice, and what was written but not told is told again.
-import { runBatch, type Outcome, type ProfileId } from '@rapport/kernel';
+import { mapInTurns, runBatch, type Outcome, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from './domain/definitions.js';
 import type { PlacedRecord } from './ports/change-feed.js';
 import type { ProfilesPorts } from './ports/profiles-ports.js';
@@ -252,7 +252,11 @@ export class UpdateProfiles {
     batch: PartitionBatch,
     read: (record: PlacedRecord) => Outcome<T>,
   ): Promise<readonly T[]> {
-    const { passed, refused } = await runBatch('profiles', (records) => records.map(read), batch.records);
+    const { passed, refused } = await runBatch(
+      'profiles',
+      (records) => mapInTurns(records, read),
+      batch.records,
+    );
     await rejectRecords(
       this.ports.feed,
       batch,

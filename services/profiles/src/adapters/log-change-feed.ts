@@ -7,7 +7,7 @@ import {
   type RejectedEvent,
 } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
-import type { ProfileId } from '@rapport/kernel';
+import { mapInTurns, type ProfileId } from '@rapport/kernel';
 import type { ChangeFeed, PlacedRecord } from '../ports/change-feed.js';
 
 /** Below the log's limit of 1,000,000 bytes for a record. */
@@ -21,7 +21,7 @@ export class LogChangeFeed implements ChangeFeed {
   async publish(changes: readonly ProfileChange[]): Promise<void> {
     await this.log.append(
       topics.profilesChanged.name,
-      changes.map((change) => ({
+      await mapInTurns(changes, (change) => ({
         key: change.profileId,
         value: encodeChange(change),
         headers: cloudEventHeaders(

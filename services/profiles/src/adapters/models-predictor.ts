@@ -27,7 +27,7 @@ export class ModelsPredictor implements Predictor {
         model,
         version: '',
         persons: [],
-        rows: rows.map((values) => ({ values: { ...values } })),
+        rows: rows.map((values) => ({ values })),
       });
       this.#failure = undefined;
       return scores;

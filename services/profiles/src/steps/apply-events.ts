@@ -1,12 +1,11 @@
 import type { IdentifiedEvent } from '@rapport/contracts';
-import { messageOf, type ProfileId } from '@rapport/kernel';
+import { messageOf, takeTurn, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import { emptyOrigin, foldEvent, type Touched } from '../domain/origin-state.js';
 import { mostRemembered, type HeldOrigin, type Person } from '../domain/person.js';
 import type { BatchWork } from './batch-work.js';
 import type { HousedEvent } from './find-homes.js';
 import type { ReadEvent } from './read-identified.js';
-import { turnTaker } from './take-turns.js';
 
 /** An event that could not be folded: a bug, or a definition that does not get on with it. */
 export class PoisonEvent extends Error {
@@ -34,7 +33,6 @@ export async function applyEvents(
   events: readonly HousedEvent[],
 ): Promise<readonly ForwardedEvent[]> {
   const forwarded: ForwardedEvent[] = [];
-  const turn = turnTaker();
   for (const event of events) {
     try {
       if (event.person === undefined) forwarded.push(passThrough(definitions, work, event, event.owner));
@@ -42,7 +40,8 @@ export async function applyEvents(
     } catch (thrown) {
       throw new PoisonEvent(event, thrown);
     }
-    await turn();
+    const turn = takeTurn();
+    if (turn !== undefined) await turn;
   }
   return forwarded;
 }

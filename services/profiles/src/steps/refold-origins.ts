@@ -1,4 +1,4 @@
-import { RapportError } from '@rapport/kernel';
+import { RapportError, takeTurn } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import { emptyOrigin, foldEvent, type OriginState } from '../domain/origin-state.js';
 import type { HeldOrigin } from '../domain/person.js';
@@ -7,7 +7,6 @@ import type { PeopleStore } from '../ports/people-store.js';
 import type { Timeline } from '../ports/timeline.js';
 import { profilesErrors } from '../profiles.errors.js';
 import { mergedTimeline } from './read-timeline.js';
-import { turnTaker } from './take-turns.js';
 
 /** Another worker may do the same at the same time. */
 const mostRounds = 5;
@@ -73,7 +72,6 @@ async function foldAll(
   state: OriginState,
   leftOut: ReadonlySet<string>,
 ): Promise<string | undefined> {
-  const turn = turnTaker();
   const past = mergedTimeline(timeline, { origins: [state.origin], newestFirst: false });
   for await (const { event, claim } of past) {
     const read = profileEventOf(event);
@@ -84,7 +82,8 @@ async function foldAll(
     } catch {
       return event.messageId;
     }
-    await turn();
+    const turn = takeTurn();
+    if (turn !== undefined) await turn;
   }
   return undefined;
 }

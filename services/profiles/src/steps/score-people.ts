@@ -1,3 +1,4 @@
+import { mapInTurns } from '@rapport/kernel';
 import type { Person } from '../domain/person.js';
 import { featuresOf } from '../domain/features.js';
 import type { Predictor } from '../ports/predictor.js';
@@ -13,7 +14,7 @@ export async function scorePeople(
 ): Promise<void> {
   const seen = people.filter((person) => person.isSeen);
   if (models.length === 0 || seen.length === 0) return;
-  const rows = seen.map((person) => featuresOf(person, person.asOfMs));
+  const rows = await mapInTurns(seen, (person) => featuresOf(person, person.asOfMs));
   for (const model of models) {
     const scores = await predictor.score(model, rows);
     for (const [index, person] of seen.entries()) {

@@ -1,11 +1,10 @@
-import type { ProfileChange } from '@rapport/contracts';
+import { mapInTurns } from '@rapport/kernel';
 import type { Person } from '../domain/person.js';
 import { changeOf } from '../domain/profile-change.js';
 import type { ChangeFeed } from '../ports/change-feed.js';
 import type { ProfilesMeter } from '../ports/profiles-meter.js';
 import type { Membership, SegmentMembers } from '../ports/segment-members.js';
 import type { PersonChange } from './batch-work.js';
-import { turnTaker } from './take-turns.js';
 
 export interface TellPorts {
   readonly feed: ChangeFeed;
@@ -33,13 +32,10 @@ export async function tellChanges(
   const told = changes.filter(({ person, wasSeen }) => wasSeen || person.isSeen);
   const moved = told.flatMap(({ person }) => movedMemberships(person));
   if (moved.length > 0) await members.set(moved);
-  const turn = turnTaker();
-  const published: ProfileChange[] = [];
-  for (const { person, events } of told) {
-    published.push(changeOf(person, person.version, events));
+  const published = await mapInTurns(told, ({ person, events }) => {
     for (const { segment, kind } of person.transitions) meter.transition(segment, kind);
-    await turn();
-  }
+    return changeOf(person, person.version, events);
+  });
   if (published.length > 0) await feed.publish(published);
   for (const { person } of changes) person.transitions = [];
 }

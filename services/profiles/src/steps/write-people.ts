@@ -1,4 +1,4 @@
-import { RapportError } from '@rapport/kernel';
+import { mapInTurns, RapportError } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import { documentOf } from '../domain/person-document.js';
 import type { OriginState } from '../domain/origin-state.js';
@@ -53,7 +53,7 @@ async function writePersons(
   if (changes.length === 0) return;
   mustOwn(work);
   const taken = await store.writePeople(
-    changes.map(({ person, hasEvents }) => ({
+    await mapInTurns(changes, ({ person, hasEvents }) => ({
       id: person.profileId,
       value: documentOf(person, { ...placeOf(work), hasEvents }),
       expectedVersion: person.version,

@@ -1,4 +1,5 @@
 import type { Database } from 'lmdb';
+import { mapInTurns } from '@rapport/kernel';
 import type {
   Collection,
   CollectionDeclaration,
@@ -57,7 +58,13 @@ export function keysOf(
   });
 }
 
+/** Documents of a call that are encoded without letting the event loop turn. */
+const encodedAtOnce = 16;
+
 export class LmdbCollection<T extends Document> implements Collection<T> {
+  /** A call whose documents are being encoded. */
+  #planning: Promise<void> | undefined;
+
   constructor(
     readonly declaration: CollectionDeclaration<T>,
     readonly documents: Bytes,
@@ -80,10 +87,19 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   async write(writes: readonly Write<T>[]): Promise<readonly WriteResult[]> {
     this.groups.refuseWhenClosed();
     if (writes.length === 0) return [];
-    return this.groups.write(
-      this,
-      writes.map((write) => this.#plan(write)),
-    );
+    // Calls keep their order, also where encoding the documents of one takes several turns of the event loop.
+    while (this.#planning !== undefined) await this.#planning;
+    if (writes.length <= encodedAtOnce)
+      return await this.groups.write(
+        this,
+        writes.map((write) => this.#plan(write)),
+      );
+    const planning = mapInTurns(writes, (write) => this.#plan(write));
+    const over = (): void => {
+      this.#planning = undefined;
+    };
+    this.#planning = planning.then(over, over);
+    return await this.groups.write(this, await planning);
   }
 
   scan(index: string, options: ScanOptions = {}): Promise<readonly Stored<T>[]> {

@@ -30,12 +30,35 @@ export interface StoredHead {
   readonly keys: readonly (Buffer | undefined)[];
 }
 
-export const packDocument = (doc: Document): Buffer => packr.pack(doc);
+/** Documents are packed here first, and copied from here at the length that they have. */
+const packingRoom = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** The document as bytes, which the next call overwrites. */
+export function packDocument(doc: Document): Buffer {
+  packr.useBuffer(packingRoom);
+  return packr.pack(doc);
+}
+
+/** Documents on their way to the disk lie side by side: one piece of memory of this size, and one address, for many. */
+const slabBytes = 256 * 1024;
+let slab = Buffer.allocUnsafeSlow(slabBytes);
+let slabUsed = 0;
+
+function allocate(bytes: number): Buffer {
+  if (bytes > slabBytes / 8) return Buffer.allocUnsafeSlow(bytes);
+  if (slabUsed + bytes > slabBytes) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    slabUsed = 0;
+  }
+  const from = slabUsed;
+  slabUsed += bytes;
+  return slab.subarray(from, slabUsed);
+}
 
 export function encodeDocument(packed: Buffer, keys: readonly (Buffer | undefined)[]): EncodedDocument {
   let keyBytes = 0;
   for (const key of keys) keyBytes += 2 + (key?.length ?? 0);
-  const bytes = Buffer.allocUnsafeSlow(headerBytes + keyBytes + packed.length);
+  const bytes = allocate(headerBytes + keyBytes + packed.length);
   bytes.writeUInt32LE(keyBytes, 12);
   let at = headerBytes;
   for (const key of keys) {

@@ -5,40 +5,51 @@ import type { IndexKey } from '../../document-store.js';
 const numberTag = 0x01;
 const stringTag = 0x02;
 
+/** Keys are written here first, and copied from here at the length that they have. */
+let room = Buffer.allocUnsafeSlow(8 * 1024);
+
 /** The bytes of a tuple; the bytes of a shorter tuple are a prefix of the bytes of its continuations. */
 export function encodeTuple(key: IndexKey): Buffer {
-  const parts = typeof key === 'string' || typeof key === 'number' ? [key] : key;
-  if (parts.length === 1 && typeof parts[0] === 'string') return encodeString(parts[0]);
-  return Buffer.concat(
-    parts.map((part) => (typeof part === 'number' ? encodeNumber(part) : encodeString(part))),
-  );
+  const parts = typeof key === 'object' ? key : [key];
+  let at = 0;
+  for (const part of parts) at = typeof part === 'number' ? putNumber(part, at) : putString(part, at);
+  const bytes = Buffer.allocUnsafe(at);
+  room.copy(bytes, 0, 0, at);
+  return bytes;
 }
 
-function encodeNumber(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(9);
-  bytes[0] = numberTag;
+function reserve(at: number, more: number): void {
+  if (at + more <= room.length) return;
+  const larger = Buffer.allocUnsafeSlow((at + more) * 2);
+  room.copy(larger, 0, 0, at);
+  room = larger;
+}
+
+function putNumber(value: number, at: number): number {
+  reserve(at, 9);
+  room[at] = numberTag;
   // Adding 0 turns -0 into 0, so that both are one key.
-  bytes.writeDoubleBE(value + 0, 1);
-  if ((bytes[1] ?? 0) & 0x80) for (let i = 1; i < 9; i++) bytes[i] = ~(bytes[i] ?? 0) & 0xff;
-  else bytes[1] = (bytes[1] ?? 0) | 0x80;
-  return bytes;
-}
-
-function encodeString(value: string): Buffer {
-  const text = value.includes('\0') ? escapeNulls(value) : Buffer.from(value, 'utf8');
-  const bytes = Buffer.allocUnsafe(text.length + 2);
-  bytes[0] = stringTag;
-  bytes.set(text, 1);
-  bytes[text.length + 1] = 0;
-  return bytes;
+  room.writeDoubleBE(value + 0, at + 1);
+  if ((room[at + 1] ?? 0) & 0x80) for (let i = at + 1; i < at + 9; i++) room[i] = ~(room[i] ?? 0) & 0xff;
+  else room[at + 1] = (room[at + 1] ?? 0) | 0x80;
+  return at + 9;
 }
 
 /** A zero byte inside a string is followed by 0xff, so that the end of a string sorts before it. */
-function escapeNulls(value: string): Buffer {
-  const text = Buffer.from(value, 'utf8');
-  const out: number[] = [];
-  for (const byte of text) out.push(...(byte === 0 ? [0, 0xff] : [byte]));
-  return Buffer.from(out);
+function putString(value: string, from: number): number {
+  // UTF-8 needs at most three bytes for each UTF-16 unit, a zero byte two.
+  reserve(from, value.length * 3 + 2);
+  let at = from;
+  room[at++] = stringTag;
+  for (let start = 0; ;) {
+    const zero = value.indexOf('\0', start);
+    const text = start === 0 && zero === -1 ? value : value.slice(start, zero === -1 ? undefined : zero);
+    at += room.write(text, at, 'utf8');
+    room[at++] = 0;
+    if (zero === -1) return at;
+    room[at++] = 0xff;
+    start = zero + 1;
+  }
 }
 
 /** The first key after everything that begins with these bytes: no tag is 0xff. */

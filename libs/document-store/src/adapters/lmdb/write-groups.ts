@@ -1,9 +1,11 @@
 import type { RootDatabase } from 'lmdb';
-import { RapportError } from '@rapport/kernel';
+import { RapportError, takeTurn } from '@rapport/kernel';
 import type { WriteResult } from '../../document-store.js';
 import { entryKey, type Bytes, type LmdbIndex, type PlannedWrite } from './lmdb-collection.js';
 import { headOf, seal, type EncodedDocument, type StoredHead } from './stored-value.js';
 
+/** Writes of one transaction, where there are more calls than one: handing them over holds the event loop. */
+const writesPerGroup = 500;
 /** Bytes that may wait for a flush; beyond, a write is refused so that memory stays bounded. */
 const maxWaitingBytes = 256 * 1024 * 1024;
 
@@ -46,6 +48,7 @@ export class WriteGroups {
   }
 
   write(target: Target, writes: readonly PlannedWrite[]): Promise<readonly WriteResult[]> {
+    this.refuseWhenClosed();
     if (this.#waitingBytes > maxWaitingBytes) {
       return Promise.reject(
         new RapportError(
@@ -56,7 +59,7 @@ export class WriteGroups {
       );
     }
     return new Promise((resolve, reject) => {
-      for (const write of writes) this.#waitingBytes += write.encoded?.bytes.length ?? 0;
+      this.#waitingBytes += bytesOf(writes);
       this.#waiting.push({ target, writes, resolve, reject });
       // Once per turn of the event loop: calls that were made together are committed together.
       this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#loop());
@@ -77,19 +80,30 @@ export class WriteGroups {
 
   async #loop(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const calls = this.#waiting;
-      this.#waiting = [];
-      this.#waitingBytes = 0;
-      await this.#commit(calls);
+      await this.#commit(this.#nextGroup());
     }
     this.#running = undefined;
+  }
+
+  #nextGroup(): readonly Call[] {
+    let writes = 0;
+    let count = 0;
+    for (const call of this.#waiting) {
+      writes += call.writes.length;
+      if (count > 0 && writes > writesPerGroup) break;
+      count++;
+    }
+    const calls = this.#waiting.splice(0, count);
+    for (const call of calls) this.#waitingBytes -= bytesOf(call.writes);
+    return calls;
   }
 
   async #commit(calls: readonly Call[]): Promise<void> {
     try {
       this.#root.resetReadTxn();
       const group = new Group();
-      const results = calls.map((call) => call.writes.map((write) => group.decide(call.target, write)));
+      const results: WriteResult[][] = [];
+      for (const call of calls) results.push(await decideAll(group, call));
       if (group.changes) await this.#root.batch(() => group.put());
       calls.forEach((call, at) => call.resolve(results[at] ?? []));
     } catch (thrown) {
@@ -105,6 +119,20 @@ export class WriteGroups {
       for (const call of calls) call.reject(failure);
     }
   }
+}
+
+const bytesOf = (writes: readonly PlannedWrite[]): number =>
+  writes.reduce((bytes, { encoded }) => bytes + (encoded?.bytes.length ?? 0), 0);
+
+/** Nobody else writes before the group is committed: the event loop may turn while it is decided. */
+async function decideAll(group: Group, { target, writes }: Call): Promise<WriteResult[]> {
+  const results: WriteResult[] = [];
+  for (const write of writes) {
+    results.push(group.decide(target, write));
+    const turn = takeTurn();
+    if (turn !== undefined) await turn;
+  }
+  return results;
 }
 
 class Group {

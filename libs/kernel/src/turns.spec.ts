@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals';
+import { mapInTurns, nextTurn, takeTurn } from './turns.js';
+
+const busyFor = (ms: number): void => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+/** The longest time between two looks at timers and sockets while work is under way. */
+async function longestBlockDuring(work: Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let last = performance.now();
+  let over = false;
+  const look = (): void => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    if (!over) setImmediate(look);
+  };
+  setImmediate(look);
+  await work;
+  over = true;
+  return longest;
+}
+
+describe('turns of the event loop', () => {
+  it('keep the order of the inputs', async () => {
+    const doubled = await mapInTurns(
+      Array.from({ length: 100 }, (_, n) => n),
+      (n) => (busyFor(0.2), n * 2),
+    );
+    expect(doubled).toEqual(Array.from({ length: 100 }, (_, n) => n * 2));
+  });
+
+  it('let sockets and timers be looked at, however many work at the same time', async () => {
+    const pieces = Array.from({ length: 50 }, () => 1);
+    const work = Promise.all(Array.from({ length: 8 }, () => mapInTurns(pieces, busyFor)));
+    // 8 times 50 ms of work; without turns nothing would be looked at before the end.
+    expect(await longestBlockDuring(work)).toBeLessThan(100);
+  });
+
+  it('give each who waits a turn, first come first served', async () => {
+    const order: number[] = [];
+    await Promise.all(Array.from({ length: 5 }, (_, n) => nextTurn().then(() => order.push(n))));
+    expect(order).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('cost nothing while there is time left', async () => {
+    await nextTurn();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(takeTurn()).toBeUndefined();
+  });
+});
