@@ -6,6 +6,7 @@ import type { AcceptedEvent, ProfileView } from '@rapport/contracts';
 import { RapportError, type Clock, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from './domain/definitions.js';
 import { featuresOf } from './domain/features.js';
+import { mayHaveSince } from './domain/origin-state.js';
 import type { Person } from './domain/person.js';
 import { viewAt } from './domain/view.js';
 import type { PeopleStore } from './ports/people-store.js';
@@ -63,6 +64,14 @@ export class ReadProfiles {
 
   async timeline(person: string, query: Omit<TimelineQuery, 'origins'>): Promise<TimelinePage> {
     const known = await this.ports.finder.find(person);
+    const { event, fromMs } = query;
+    const states = [...known.person.origins.values()].flatMap(({ state }) => state ?? []);
+    if (
+      event !== undefined &&
+      fromMs !== undefined &&
+      !states.some((one) => mayHaveSince(one, event, fromMs))
+    )
+      return { events: [], nextCursor: undefined };
     return await readTimelinePage(this.ports.timeline, { ...query, origins: originsOf(known.person) });
   }
 

@@ -21,6 +21,8 @@ export interface OriginState {
   gathered: Record<string, unknown>;
   /** The definitions that `gathered` was made by. */
   definitions: string;
+  /** When each track event was done last, by name; null when there are too many names, absent when it was not kept. */
+  newest?: Record<string, number> | null;
 }
 
 export const emptyOrigin = (origin: Origin, definitions: Definitions): OriginState => ({
@@ -32,6 +34,7 @@ export const emptyOrigin = (origin: Origin, definitions: Definitions): OriginSta
   consents: [],
   gathered: {},
   definitions: definitions.gathering,
+  newest: {},
 });
 
 /** What an event moved, so that only rules that listen are asked again. */
@@ -44,6 +47,8 @@ export interface Touched {
 }
 
 const maxTimezoneLength = 64;
+/** Event names whose last time is kept; a shop has a dozen or two. */
+const maxNewest = 64;
 
 /** Adds an event to its origin; changes the state that it is given. */
 export function foldEvent(definitions: Definitions, state: OriginState, event: ProfileEvent): Touched {
@@ -52,6 +57,7 @@ export function foldEvent(definitions: Definitions, state: OriginState, event: P
     const { key, add } = definitions.accumulator(number);
     state.gathered[key] = add(state.gathered[key], event);
   }
+  foldNewest(state, event);
   return {
     accumulators,
     traits: foldTraits(state.traits, event),
@@ -76,4 +82,21 @@ function foldPresence(state: OriginState, { record, atMs }: ProfileEvent): boole
   if (atMs >= state.seen[0]) return false;
   state.seen[0] = atMs;
   return true;
+}
+
+function foldNewest(state: OriginState, { record: { event }, atMs }: ProfileEvent): void {
+  const { newest } = state;
+  if (event === undefined || newest === undefined || newest === null) return;
+  const known = Object.hasOwn(newest, event) ? newest[event] : undefined;
+  if (known !== undefined) {
+    if (atMs > known) newest[event] = atMs;
+  } else if (event === '__proto__' || Object.keys(newest).length === maxNewest) state.newest = null;
+  else newest[event] = atMs;
+}
+
+/** False when the origin surely has no track event of a name at or after an instant; spares reading its timeline. */
+export function mayHaveSince({ newest }: OriginState, event: string, fromMs: number): boolean {
+  if (newest === undefined || newest === null) return true;
+  const last = Object.hasOwn(newest, event) ? newest[event] : undefined;
+  return last !== undefined && last >= fromMs;
 }
