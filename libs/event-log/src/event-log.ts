@@ -110,6 +110,8 @@ export interface EventLog {
    * moment has been handled. Where an adapter cannot tell, a lag of 0 is waited for.
    */
   committed?(group: string, topic: string): Promise<readonly number[]>;
+  /** Why records are not taken at the moment, in the engine's last words, while an append is repeated; for people. */
+  lastRefusal?(): string | undefined;
   /** The partition that a key of this topic falls into. */
   partitionOf(topic: string, key: string): number;
   /** Drops what retention lets go and compacts; the adapter also does it by itself now and then. */

@@ -16,6 +16,12 @@ export interface LocalMongoOptions {
   /** Forces every commit to disk, as a replica set does for `j: true`; default true. */
   readonly syncOnCommit?: boolean;
   readonly cacheSize?: string;
+  /** With these it asks every client for one of them: password, and what the user may do in a database. */
+  readonly users?: Readonly<
+    Record<string, { readonly password: string; readonly role: 'read' | 'readWrite' }>
+  >;
+  /** The database that the users are let into; default `rapport`. */
+  readonly database?: string;
   readonly args?: readonly string[];
   readonly owner?: Owner;
 }
@@ -42,37 +48,49 @@ export async function startMongo(options: LocalMongoOptions = {}): Promise<Local
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-mongo-')));
   mkdirSync(folder, { recursive: true });
   const port = options.port ?? (await freePorts(1))[0] ?? 0;
-  const process = new KeptProcess({
-    command: program,
-    args: [
-      ...[
-        '--host',
-        '127.0.0.1',
-        '--port',
-        String(port),
-        '--storage-path',
-        join(folder, 'data'),
-        '--cache-size',
-        options.cacheSize ?? '256M',
-      ],
-      ...[
-        '--log-level',
-        'WARNING',
-        ...((options.syncOnCommit ?? true) ? ['--sync-on-commit'] : []),
-        ...(options.args ?? []),
-      ],
-    ],
-    folder,
-    name: 'mongo',
-    owner: options.owner ?? thisProcess(),
-    remove: options.folder === undefined ? [folder] : [],
-  });
   const uri = `mongodb://127.0.0.1:${port}/?directConnection=true`;
-  const start = async (): Promise<void> => {
-    process.start();
-    await untilReady(process, 'the MongoDB-protocol server', readyMs, () => listens(port));
-    await untilReady(process, 'the MongoDB-protocol server', readyMs, () => answers(uri));
+  const asks = options.users !== undefined;
+  const processWith = (more: readonly string[]): KeptProcess =>
+    new KeptProcess({
+      command: program,
+      args: [
+        ...more,
+        ...[
+          '--host',
+          '127.0.0.1',
+          '--port',
+          String(port),
+          '--storage-path',
+          join(folder, 'data'),
+          '--cache-size',
+          options.cacheSize ?? '256M',
+        ],
+        ...[
+          '--log-level',
+          'WARNING',
+          ...((options.syncOnCommit ?? true) ? ['--sync-on-commit'] : []),
+          ...(options.args ?? []),
+        ],
+      ],
+      folder,
+      name: 'mongo',
+      owner: options.owner ?? thisProcess(),
+      remove: options.folder === undefined ? [folder] : [],
+    });
+  const startOf = async (started: KeptProcess): Promise<void> => {
+    started.start();
+    await untilReady(started, 'the MongoDB-protocol server', readyMs, () => listens(port));
+    await untilReady(started, 'the MongoDB-protocol server', readyMs, () => answers(uri));
   };
+  if (asks) {
+    // Users are made while nobody is asked who they are.
+    const open = processWith([]);
+    await startOf(open);
+    await createUsers(uri, options.users, options.database ?? 'rapport');
+    await open.stop();
+  }
+  const process = processWith(asks ? ['--auth'] : []);
+  const start = (): Promise<void> => startOf(process);
   await start();
   return {
     uri,
@@ -94,6 +112,20 @@ export async function startMongo(options: LocalMongoOptions = {}): Promise<Local
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function createUsers(
+  uri: string,
+  users: NonNullable<LocalMongoOptions['users']>,
+  database: string,
+): Promise<void> {
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 2000 });
+  try {
+    for (const [createUser, { password, role }] of Object.entries(users))
+      await client.db('admin').command({ createUser, pwd: password, roles: [{ role, db: database }] });
+  } finally {
+    await client.close();
+  }
 }
 
 async function answers(uri: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { topics } from '@rapport/contracts';
 import { openDocumentStore, type DocumentStore, type DocumentStoreOptions } from '@rapport/document-store';
@@ -9,7 +10,7 @@ import {
   type EventLogOptions,
   type TopicDifference,
 } from '@rapport/event-log';
-import { RapportError } from '@rapport/kernel';
+import { messageOf, RapportError } from '@rapport/kernel';
 import type { HostConfig } from './host.config.js';
 
 /** Which event log the configuration names, and what it needs. */
@@ -42,6 +43,8 @@ export async function openEngines(
   opened: { close(): Promise<void> | void }[],
 ): Promise<{ log: EventLog; store: DocumentStore }> {
   const options = eventLogOptions(config);
+  if (config.RAPPORT_EVENT_LOG === 'lmdb' || config.RAPPORT_DOCUMENT_STORE === 'lmdb')
+    await mustTakeWrites(resolve(config.RAPPORT_DATA_DIR));
   await settleTopics(options, config.RAPPORT_TOPICS);
   const log = await openEventLog(options);
   opened.push(log);
@@ -49,6 +52,26 @@ export async function openEngines(
   const store = await openDocumentStore(documentStoreOptions(config));
   opened.push(store);
   return { log, store };
+}
+
+/** What a fresh log and store need at least; LMDB itself ends the process where it cannot lay out its files. */
+const probeBytes = 256 * 1024;
+
+/** Throws DATA_DIR_UNWRITABLE where files cannot be made, or not of that size. */
+async function mustTakeWrites(folder: string): Promise<void> {
+  const probe = join(folder, `.write-probe-${process.pid}`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(probe, Buffer.alloc(probeBytes));
+  } catch (thrown) {
+    throw new RapportError(
+      'DATA_DIR_UNWRITABLE',
+      'unavailable',
+      `RAPPORT_DATA_DIR: expected a folder that takes ${probeBytes / 1024} KiB at ${folder}; got ${messageOf(thrown)}. Free space, set its permissions, or name another folder.`,
+    );
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
 }
 
 /** Brings a cluster's topics to the declarations (`apply`) or finds out whether they are so. Throws EVENT_LOG_TOPIC_MISMATCH. */

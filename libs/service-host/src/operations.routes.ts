@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify';
-import { RapportError, VirtualClock } from '@rapport/kernel';
+import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
 import { hasApiToken } from './credentials.js';
+import type { EngineHealth } from './engine-health.js';
 import type { Host, Room } from './room.js';
 
 export interface Operations {
   readonly host: Host;
   readonly rooms: readonly Room[];
+  readonly health: EngineHealth;
   readonly startedAtMs: number;
   /** Resolves when every room has settled and nothing new was written meanwhile; answers what the topics hold then. */
   settle(): Promise<string>;
@@ -13,7 +15,7 @@ export interface Operations {
 
 /** What operators ask any process: alive, ready, how it stands; and, in virtual time, to move the clock. */
 export function mountOperations(http: FastifyInstance, operations: Operations): void {
-  const { host, rooms } = operations;
+  const { host, rooms, health } = operations;
   const mustHaveToken = (authorization: string | undefined): void => {
     if (!hasApiToken(host.credentials, authorization)) {
       throw new RapportError(
@@ -27,7 +29,7 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
   http.get('/healthz', () => ({ status: 'alive' }));
 
   http.get('/readyz', async (_request, reply) => {
-    const waiting = await notReady(rooms);
+    const waiting = await notReady(rooms, health);
     if (waiting.length > 0) reply.code(503);
     return waiting.length > 0 ? { status: 'waiting', waiting } : { status: 'ready' };
   });
@@ -69,13 +71,31 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
   });
 }
 
-/** One line per room that is not ready. */
-export async function notReady(rooms: readonly Room[]): Promise<string[]> {
+/** One line per room that is not ready, and for each place where an engine does not do its part. */
+export async function notReady(rooms: readonly Room[], health: EngineHealth): Promise<string[]> {
   const answers = await Promise.all(
     rooms.map(async (room) => {
-      const why = await room.readiness();
+      const why = await readinessOf(room);
       return why === undefined ? undefined : `${room.name}: ${why}`;
     }),
   );
-  return answers.filter((line) => line !== undefined);
+  return [...answers.filter((line) => line !== undefined), ...health.lines()];
 }
+
+/** A room that asks an engine for its lag must not keep the question waiting when the engine is what is wrong. */
+async function readinessOf(room: Room): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve('an answer from its engines'), readinessMs);
+  });
+  try {
+    return await Promise.race([room.readiness(), late]);
+  } catch (thrown) {
+    return messageOf(thrown);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Below what health checks wait for an answer. */
+const readinessMs = 2_000;

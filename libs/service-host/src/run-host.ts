@@ -12,6 +12,7 @@ import { loadPlaybook } from '@rapport/playbook';
 import { createTelemetry, type Telemetry } from '@rapport/telemetry';
 import { createCalls } from './calls.js';
 import { loadCredentials } from './credentials.js';
+import { EngineHealth, watchedLog, watchedStore } from './engine-health.js';
 import { openEngines } from './engines.js';
 import { GrpcServer } from './grpc-server.js';
 import { readHostConfig, type HostConfig } from './host.config.js';
@@ -26,6 +27,8 @@ export interface RunningHost {
   readonly httpUrl: string;
   readonly grpcAddress: string;
   readonly metricsUrl: string;
+  /** How long a stop may take. */
+  readonly stopGraceMs: number;
   settle(): Promise<unknown>;
   /** Stops in order; safe to call twice. */
   stop(): Promise<void>;
@@ -89,6 +92,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const opened: { close(): Promise<void> | void }[] = [];
   try {
     const { log, store } = await openEngines(config, opened);
+    const health = new EngineHealth();
     const clock =
       config.RAPPORT_CLOCK === 'virtual'
         ? new VirtualClock(Date.parse(config.RAPPORT_CLOCK_START))
@@ -102,8 +106,8 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const host: Host = {
       clock,
       random: Math.random,
-      log,
-      store,
+      log: watchedLog(log, health),
+      store: watchedStore(store, health),
       telemetry,
       playbook,
       credentials,
@@ -111,7 +115,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
       environment: options.environment,
       loopback: config.loopback,
     };
-    return await open(host, config, options, opened);
+    return await open(host, health, config, options, opened);
   } catch (thrown) {
     for (const part of opened.reverse()) await part.close();
     throw thrown;
@@ -135,6 +139,7 @@ function addressesFrom(
 
 async function open(
   host: Host,
+  health: EngineHealth,
   config: HostConfig,
   options: RunHostOptions,
   opened: { close(): Promise<void> | void }[],
@@ -166,7 +171,7 @@ async function open(
   }
   await http.register((scope, _options, done) => {
     scope.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
-    mountOperations(scope, { host, rooms: all, startedAtMs, settle });
+    mountOperations(scope, { host, rooms: all, health, startedAtMs, settle });
     done();
   });
   for (const room of all) {
@@ -187,10 +192,10 @@ async function open(
   opened.push({ close: () => void metrics.close() });
   const httpPort = (http.server.address() as AddressInfo).port;
   const watch = setInterval(
-    () => void notReady(all).then((waiting) => grpc.setServing(waiting.length === 0)),
+    () => void notReady(all, health).then((waiting) => grpc.setServing(waiting.length === 0)),
     1000,
   );
-  grpc.setServing((await notReady(all)).length === 0);
+  grpc.setServing((await notReady(all, health)).length === 0);
   watch.unref();
 
   let stopping: Promise<void> | undefined;
@@ -212,6 +217,7 @@ async function open(
     httpUrl: `http://${config.RAPPORT_HOST}:${httpPort}`,
     grpcAddress: `${config.RAPPORT_HOST}:${grpcPort}`,
     metricsUrl: `http://${config.RAPPORT_HOST}:${(metrics.address() as AddressInfo).port}/metrics`,
+    stopGraceMs: config.RAPPORT_STOP_GRACE,
     settle,
     stop: () => (stopping ??= stop()),
   };

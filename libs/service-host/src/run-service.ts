@@ -21,7 +21,21 @@ export async function runService(service: string, module: Type): Promise<void> {
   log.info({ http: running.httpUrl, grpc: running.grpcAddress, metrics: running.metricsUrl }, 'listening');
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
-    void running.stop().then(() => process.exit(0));
+    // An engine that does not answer must not hold the process: what is not committed is delivered to the next one again.
+    setTimeout(() => {
+      log.warn(
+        { graceMs: running.stopGraceMs },
+        'the stop took longer than RAPPORT_STOP_GRACE; leaving without',
+      );
+      process.exit(1);
+    }, running.stopGraceMs).unref();
+    running.stop().then(
+      () => process.exit(0),
+      (thrown: unknown) => {
+        log.error({ err: thrown }, 'the stop failed');
+        process.exit(1);
+      },
+    );
   };
   process.once('SIGTERM', () => stop('SIGTERM'));
   process.once('SIGINT', () => stop('SIGINT'));

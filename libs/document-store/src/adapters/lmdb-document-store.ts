@@ -3,6 +3,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { lockFolder, type FolderLock } from '@rapport/folder-lock';
 import { RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '../document-store.js';
+import { tolerateDroppedCommits } from './lmdb/commit-failure.js';
 import { buildIndexes, type StoredDeclaration } from './lmdb/build-indexes.js';
 import { LmdbCollection, type LmdbIndex } from './lmdb/lmdb-collection.js';
 import { WriteGroups } from './lmdb/write-groups.js';
@@ -17,6 +18,7 @@ const maxDatabases = 256;
 
 /** Opens the document store that is kept in a folder of this machine, for this process alone. */
 export async function openLmdbDocumentStore(options: LmdbDocumentStoreOptions): Promise<DocumentStore> {
+  tolerateDroppedCommits();
   mkdirSync(options.path, { recursive: true });
   const lock = lockFolder(options.path, 'DOCUMENT_STORE_IN_USE');
   try {

@@ -1,4 +1,4 @@
-import { MongoClient, MongoServerError, type MongoClientOptions } from 'mongodb';
+import { MongoClient, type MongoClientOptions } from 'mongodb';
 import { RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '../document-store.js';
 import { bulkCommand, singleCommands } from './mongo/bulk-writes.js';
@@ -25,7 +25,6 @@ export interface MongoDocumentStoreOptions {
 
 /** The wire version of MongoDB 8.0, the first with a bulkWrite command that answers for each document. */
 const wireVersionOfBulkWrite = 25;
-const authenticationFailed = 18;
 
 /** Opens the document store on MongoDB 6 or newer: a replica set or a sharded cluster. */
 export async function openMongoDocumentStore(options: MongoDocumentStoreOptions): Promise<DocumentStore> {
@@ -42,7 +41,7 @@ export async function openMongoDocumentStore(options: MongoDocumentStoreOptions)
     );
   } catch (thrown) {
     await client.close();
-    throw openingError(thrown, client.options.hosts.map(String));
+    throw readError(thrown, hostsOf(client));
   }
 }
 
@@ -97,10 +96,16 @@ class MongoDocumentStore implements DocumentStore {
     }
     const documents = this.#client.db(this.#database).collection<StoredDocument>(name);
     const declared = declaredIndexes(name, declaration.indexes ?? []);
-    await keepIndexesUp(documents, declared);
+    const where = hostsOf(this.#client);
+    try {
+      await keepIndexesUp(documents, declared);
+    } catch (thrown) {
+      throw readError(thrown, where);
+    }
     this.#opened.add(name);
-    const run = this.#bulkWriteCommand ? bulkCommand(this.#client, documents) : singleCommands(documents);
-    const where = this.#client.options.hosts.map(String).join(', ');
+    const run = this.#bulkWriteCommand
+      ? bulkCommand(this.#client, documents, where)
+      : singleCommands(documents, where);
     const changes = new WriteChanges(documents, declared, run);
     return new MongoDocuments<T>(documents, declared, changes, refuseWhenClosed, where);
   }
@@ -119,14 +124,4 @@ function standalone(): RapportError {
   );
 }
 
-function openingError(thrown: unknown, hosts: readonly string[]): unknown {
-  if (thrown instanceof RapportError) return thrown;
-  if (thrown instanceof MongoServerError && thrown.code === authenticationFailed) {
-    return new RapportError(
-      'DOCUMENT_STORE_AUTHENTICATION_FAILED',
-      'unauthenticated',
-      `MongoDB at ${hosts.join(', ')} refused the user or the password in RAPPORT_MONGODB_URI`,
-    );
-  }
-  return readError(thrown, hosts.join(', '));
-}
+const hostsOf = (client: MongoClient): string => client.options.hosts.map(String).join(', ');

@@ -19,6 +19,7 @@ import {
   kafkaClient,
   kafkaError,
   patientRetry,
+  refusalOf,
   type KafkaConnection,
 } from './kafka/kafka-client.js';
 import { PartitionReader } from './kafka/partition-reader.js';
@@ -121,6 +122,7 @@ class KafkaEventLog implements EventLog {
   readonly #turns = new EventLoopTurns();
   readonly #sending: SendQueue;
   #reader: PartitionReader | undefined;
+  #refusal: string | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: KafkaEventLogOptions, admin: Admin) {
@@ -128,9 +130,10 @@ class KafkaEventLog implements EventLog {
     this.#admin = admin;
     this.#clock = options.clock ?? systemClock;
     this.#kafka = kafkaClient(options);
+    const sending = kafkaClient(options, patientRetry, (said) => (this.#refusal = refusalOf(said, options)));
     this.#sending = new SendQueue({
       connect: async () => {
-        const producer = this.#kafka.producer({
+        const producer = sending.producer({
           idempotent: true,
           maxInFlightRequests: 5,
           allowAutoTopicCreation: false,
@@ -143,6 +146,7 @@ class KafkaEventLog implements EventLog {
       onFailed: (thrown) => {
         // Leaders may have moved.
         this.#topics.clear();
+        this.#refusal = undefined;
         return kafkaError(thrown, this.#options, 'EVENT_LOG_WRITE_FAILED');
       },
     });
@@ -164,7 +168,9 @@ class KafkaEventLog implements EventLog {
     this.#refuseWhenClosed();
     for (const record of records) checkRecord(topic, record);
     const { leaders } = this.#topics.get(topic) ?? (await this.#topic(topic));
-    return this.#sending.append(topic, leaders.length, records, this.#clock.now());
+    const positions = await this.#sending.append(topic, leaders.length, records, this.#clock.now());
+    this.#refusal = undefined;
+    return positions;
   }
 
   async consume(consumer: ConsumerOptions): Promise<Consumer> {
@@ -183,8 +189,11 @@ class KafkaEventLog implements EventLog {
       timing: this.#options,
       turns: this.#turns,
       onFailure: (failure) => {
-        consumer.onFailure?.(failure);
-        this.#options.onFailure?.(failure);
+        // What a consumer's work throws is its own; what ends a membership comes from the client.
+        const told =
+          failure.partition < 0 ? { ...failure, thrown: kafkaError(failure.thrown, this.#options) } : failure;
+        consumer.onFailure?.(told);
+        this.#options.onFailure?.(told);
       },
       ends: () => this.#ends(consumer.topics),
       committed: () => this.#committed(consumer.group, consumer.topics),
@@ -238,6 +247,10 @@ class KafkaEventLog implements EventLog {
   async committed(group: string, topic: string): Promise<readonly number[]> {
     this.#refuseWhenClosed();
     return (await this.#committed(group, [topic])).get(topic) ?? [];
+  }
+
+  lastRefusal(): string | undefined {
+    return this.#refusal;
   }
 
   partitionOf(topic: string, key: string): number {

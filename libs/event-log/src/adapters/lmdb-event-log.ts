@@ -20,6 +20,7 @@ import { ConsumerGroup } from './lmdb/consumer-group.js';
 import { GroupCommit } from './lmdb/group-commit.js';
 import { maintainTopic } from './lmdb/maintenance.js';
 import { chunkKey, offsetOfKey, PartitionLog } from './lmdb/partition-log.js';
+import { tolerateDroppedCommits, withTransaction } from './lmdb/commit-failure.js';
 
 export interface LmdbEventLogOptions {
   /** A folder of its own, on a local disk; created where missing. One process at a time. */
@@ -46,6 +47,7 @@ const maintainEveryMs = 10 * 60_000;
 
 /** Opens the event log that is kept in a folder of this machine, for this process alone. */
 export async function openLmdbEventLog(options: LmdbEventLogOptions): Promise<EventLog> {
+  tolerateDroppedCommits();
   mkdirSync(options.path, { recursive: true });
   const lock = lockFolder(options.path, 'EVENT_LOG_IN_USE');
   try {
@@ -113,7 +115,7 @@ class LmdbEventLog implements EventLog {
       return declared;
     });
     await this.#root.batch(() => {
-      for (const declared of stored) void this.#declared.put(declared.contract.name, declared);
+      for (const declared of stored) withTransaction(this.#declared.put(declared.contract.name, declared));
     });
   }
 

@@ -3,6 +3,7 @@ import { RapportError, takeTurn } from '@rapport/kernel';
 import type { WriteResult } from '../../document-store.js';
 import { entryKey, type Bytes, type LmdbIndex, type PlannedWrite } from './lmdb-collection.js';
 import { headOf, seal, type EncodedDocument, type StoredHead } from './stored-value.js';
+import { causeOfCommit, withTransaction } from './commit-failure.js';
 
 /** Writes of one transaction, where there are more calls than one: handing them over holds the event loop. */
 const writesPerGroup = 500;
@@ -113,8 +114,7 @@ export class WriteGroups {
           : new RapportError(
               'DOCUMENT_STORE_WRITE_FAILED',
               'unavailable',
-              'the documents could not be written to disk',
-              String(thrown),
+              `the documents could not be written to disk: ${await causeOfCommit(thrown)}; free space, or see what the disk has`,
             );
       for (const call of calls) call.reject(failure);
     }
@@ -224,21 +224,21 @@ function removeEntries(target: Target, id: string, document: Touched): void {
     const before = document.before?.keys[at];
     const now = document.encoded?.keys[at];
     if (before !== undefined && (now === undefined || !before.equals(now)))
-      void index.entries.remove(entryKey(index, before, id));
+      withTransaction(index.entries.remove(entryKey(index, before, id)));
   });
 }
 
 function putDocument(target: Target, id: string, document: Touched): void {
   const key = Buffer.from(id, 'utf8');
   if (document.encoded === undefined) {
-    if (document.before !== undefined) void target.documents.remove(key);
+    if (document.before !== undefined) withTransaction(target.documents.remove(key));
     return;
   }
   const { encoded, before } = document;
-  void target.documents.put(key, seal(encoded, document.version));
+  withTransaction(target.documents.put(key, seal(encoded, document.version)));
   target.indexes.forEach((index, at) => {
     const now = encoded.keys[at];
     if (now !== undefined && before?.keys[at]?.equals(now) !== true)
-      void index.entries.put(entryKey(index, now, id), key);
+      withTransaction(index.entries.put(entryKey(index, now, id), key));
   });
 }

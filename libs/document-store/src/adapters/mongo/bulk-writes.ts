@@ -6,6 +6,7 @@ import {
   type MongoClient,
 } from 'mongodb';
 import { RapportError } from '@rapport/kernel';
+import { denied } from './read-error.js';
 import type { Documents, StoredDocument } from './stored-document.js';
 
 /** One change of one document, that happens only where the document stands as the change expects it. */
@@ -31,11 +32,9 @@ export type RunChanges = (changes: readonly Change[]) => Promise<readonly Outcom
 const duplicateKey = 11000;
 /** WriteConflict: another transaction was at the document; nothing happened. */
 const writeConflict = 112;
-/** Unauthorized, AuthenticationFailed: no repetition will help. */
-const denied: readonly unknown[] = [13, 18];
 
 /** With the bulkWrite command of MongoDB 8, which answers for each change. */
-export function bulkCommand(client: MongoClient, documents: Documents): RunChanges {
+export function bulkCommand(client: MongoClient, documents: Documents, where: string): RunChanges {
   return async (changes) => {
     const models = changes.map((change) => modelOf(documents.namespace, change));
     try {
@@ -47,7 +46,7 @@ export function bulkCommand(client: MongoClient, documents: Documents): RunChang
         }),
       );
     } catch (thrown) {
-      refuseDenied(thrown);
+      refuseDenied(thrown, where);
       if (!(thrown instanceof MongoClientBulkWriteError)) return changes.map(() => 'unknown');
       // Applied, but not known to be on a majority: read back.
       if (thrown.writeConcernErrors.length > 0) return changes.map(() => 'unknown');
@@ -59,14 +58,14 @@ export function bulkCommand(client: MongoClient, documents: Documents): RunChang
 }
 
 /** Older servers answer a bulk with sums only, so each change is a command of its own, several under way at once. */
-export function singleCommands(documents: Documents, atOnce = 16): RunChanges {
+export function singleCommands(documents: Documents, where: string, atOnce = 16): RunChanges {
   return async (changes) => {
     const outcomes: Outcome[] = changes.map(() => 'unknown');
     let next = 0;
     const work = async (): Promise<void> => {
       for (let at = next++; at < changes.length; at = next++) {
         const change = changes[at];
-        if (change !== undefined) outcomes[at] = await runOne(documents, change);
+        if (change !== undefined) outcomes[at] = await runOne(documents, change, where);
       }
     };
     await Promise.all(Array.from({ length: Math.min(atOnce, changes.length) }, work));
@@ -74,7 +73,7 @@ export function singleCommands(documents: Documents, atOnce = 16): RunChanges {
   };
 }
 
-async function runOne(documents: Documents, change: Change): Promise<Outcome> {
+async function runOne(documents: Documents, change: Change, where: string): Promise<Outcome> {
   try {
     if (change.kind === 'insert')
       return (await documents.insertOne(change.document)).acknowledged ? 'done' : 'unknown';
@@ -84,7 +83,7 @@ async function runOne(documents: Documents, change: Change): Promise<Outcome> {
     const { _id, ...replacement } = change.document;
     return (await documents.replaceOne(filter, replacement)).matchedCount === 1 ? 'done' : 'missed';
   } catch (thrown) {
-    refuseDenied(thrown);
+    refuseDenied(thrown, where);
     if (thrown instanceof MongoServerError && thrown.code === duplicateKey) return 'duplicate';
     return 'unknown';
   }
@@ -124,12 +123,7 @@ function outcomeOfCode(code: unknown, message: string): Outcome {
   );
 }
 
-function refuseDenied(thrown: unknown): void {
-  if (thrown instanceof MongoServerError && denied.includes(thrown.code)) {
-    throw new RapportError(
-      'DOCUMENT_STORE_AUTHENTICATION_FAILED',
-      'forbidden',
-      'MongoDB refused the write: the user in RAPPORT_MONGODB_URI may not write to this database; give it the role readWrite',
-    );
-  }
+function refuseDenied(thrown: unknown, where: string): void {
+  const refusal = denied(thrown, where);
+  if (refusal !== undefined) throw refusal;
 }

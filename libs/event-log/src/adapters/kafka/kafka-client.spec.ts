@@ -1,6 +1,6 @@
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from 'kafkajs';
 import { expect, it } from '@jest/globals';
-import { kafkaError } from './kafka-client.js';
+import { kafkaError, refusalOf } from './kafka-client.js';
 
 const connection = { brokers: ['broker-1:9092'] };
 
@@ -32,4 +32,14 @@ it('names the brokers that did not answer, and keeps what is ours as it is', () 
     message: expect.stringContaining('broker-1:9092'),
   });
   expect(kafkaError(refused, connection)).toBe(refused);
+});
+
+it('says why an append is being repeated', () => {
+  const said = 'Messages are rejected since there are fewer in-sync replicas than required';
+  expect(refusalOf(said, connection)).toMatch(
+    /^EVENT_LOG_TOO_FEW_REPLICAS: .*min\.insync\.replicas.*brokers back/,
+  );
+  expect(refusalOf('Connection error: connect ECONNREFUSED', connection)).toBe(
+    'Kafka at broker-1:9092: Connection error: connect ECONNREFUSED',
+  );
 });

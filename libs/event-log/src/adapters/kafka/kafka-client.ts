@@ -36,6 +36,7 @@ export const briefRetry = {
 export function kafkaClient(
   { brokers, clientId, tls, sasl }: KafkaConnection,
   retry: KafkaConfig['retry'] = patientRetry,
+  onRefusal?: (said: string) => void,
 ): Kafka {
   return new Kafka({
     brokers: [...brokers],
@@ -44,7 +45,16 @@ export function kafkaClient(
     authenticationTimeout: 10_000,
     requestTimeout: 15_000,
     // Failures reach callers and onFailure; the client's own log repeats them for every attempt.
-    logLevel: logLevel.NOTHING,
+    // A refusal that the client repeats by itself is told nowhere else.
+    ...(onRefusal === undefined
+      ? { logLevel: logLevel.NOTHING }
+      : {
+          logLevel: logLevel.ERROR,
+          logCreator: () => (entry) => {
+            const { error, message } = entry.log as { readonly error?: unknown; readonly message: string };
+            onRefusal(typeof error === 'string' ? error : message);
+          },
+        }),
     ...(retry === undefined ? {} : { retry }),
     ...(tls === undefined || tls === false ? {} : { ssl: tls === true ? true : tlsOptions(tls) }),
     ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
@@ -70,6 +80,16 @@ function causes(thrown: unknown): { name: string; type: string; message: string 
     found.push({ name: each.name, type: 'type' in each ? String(each.type) : '', message: each.message });
   }
   return found;
+}
+
+const tooFewReplicas =
+  'fewer replicas are in sync than the topic asks for (min.insync.replicas): bring the missing brokers back, or see rapport topics check';
+
+/** A refusal that is being repeated, in our words where we have better ones. */
+export function refusalOf(said: string, { brokers }: KafkaConnection): string {
+  return /in-sync replicas/i.test(said)
+    ? `EVENT_LOG_TOO_FEW_REPLICAS: ${tooFewReplicas}`
+    : `Kafka at ${brokers.join(', ')}: ${said}`;
 }
 
 /** One clear line for what went wrong between us and the cluster. */
@@ -102,14 +122,8 @@ export function kafkaError(
       said,
     );
   }
-  if (all.some(({ type }) => type === 'NOT_ENOUGH_REPLICAS' || type === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')) {
-    return new RapportError(
-      'EVENT_LOG_TOO_FEW_REPLICAS',
-      'unavailable',
-      'fewer replicas are in sync than the topic asks for (min.insync.replicas): bring the missing brokers back',
-      said,
-    );
-  }
+  if (all.some(({ type }) => type === 'NOT_ENOUGH_REPLICAS' || type === 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
+    return new RapportError('EVENT_LOG_TOO_FEW_REPLICAS', 'unavailable', tooFewReplicas, said);
   if (otherwise !== 'EVENT_LOG_UNREACHABLE') return new RapportError(otherwise, 'unavailable', said);
   return new RapportError(
     'EVENT_LOG_UNREACHABLE',

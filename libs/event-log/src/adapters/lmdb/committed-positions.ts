@@ -1,5 +1,6 @@
 import type { Database } from 'lmdb';
 import type { PartitionLog } from './partition-log.js';
+import { withTransaction } from './commit-failure.js';
 
 /** A position is written with the next append, or after this long when there is none. */
 const writeAfterMs = 200;
@@ -43,7 +44,8 @@ export class CommittedPositions {
   /** Puts what has changed into the transaction that is being gathered. */
   put(): void {
     for (const [group, logs] of this.#changed) {
-      for (const log of logs) void this.#stored.put([group, log.topic, log.partition], this.get(group, log));
+      for (const log of logs)
+        withTransaction(this.#stored.put([group, log.topic, log.partition], this.get(group, log)));
     }
     this.#changed = new Map();
   }

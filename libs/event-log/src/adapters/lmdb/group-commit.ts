@@ -4,6 +4,7 @@ import type { NewRecord, Position } from '../../event-log.js';
 import { partitionOfKey } from '../../partitioner.js';
 import { ChunkBuilder, chunkBytes } from './chunk.js';
 import { chunkKey, type PartitionLog, type WarmChunk } from './partition-log.js';
+import { causeOfCommit, withTransaction } from './commit-failure.js';
 
 /** Bytes that may wait for a flush; beyond, an append is refused so that memory stays bounded. */
 const maxWaitingBytes = 256 * 1024 * 1024;
@@ -96,8 +97,7 @@ export class GroupCommit {
         const failure = new RapportError(
           'EVENT_LOG_WRITE_FAILED',
           'unavailable',
-          'the records could not be written to disk',
-          String(thrown),
+          `the records could not be written to disk: ${await causeOfCommit(thrown)}; free space, or see what the disk has`,
         );
         for (const call of flush.calls) call.reject(failure);
       }
@@ -118,7 +118,7 @@ export class GroupCommit {
           const bytes = builder.seal(first);
           log.usualChunkBytes = bytes.length + (bytes.length >> 2);
           const last = first + builder.count - 1;
-          void this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes);
+          withTransaction(this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes));
           warm.push({ first, last, chunk: bytes });
           first = last + 1;
         }

@@ -2,6 +2,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { LogRecord, TopicContract } from '../../event-log.js';
 import { ChunkBuilder, chunkBytes, countOf, decodeChunk, newestTimestampOf } from './chunk.js';
 import { chunkKey, offsetOfKey, type PartitionLog } from './partition-log.js';
+import { withTransaction } from './commit-failure.js';
 
 export interface MaintainedStores {
   readonly root: RootDatabase;
@@ -41,8 +42,8 @@ async function expire(stores: MaintainedStores, log: PartitionLog, beforeMs: num
   log.first = first;
   log.forgetWarm();
   await stores.root.batch(() => {
-    void stores.bounds.put([log.topic, log.partition], { first, end });
-    for (const key of expired) void stores.chunks.remove(key);
+    withTransaction(stores.bounds.put([log.topic, log.partition], { first, end }));
+    for (const key of expired) withTransaction(stores.chunks.remove(key));
   });
 }
 
@@ -84,11 +85,12 @@ async function replace(
   first: number,
 ): Promise<void> {
   await stores.root.batch(() => {
-    for (const key of replaced) void stores.chunks.remove(key);
+    for (const key of replaced) withTransaction(stores.chunks.remove(key));
     const last = replaced.at(-1);
-    if (builder.count > 0 && last !== undefined) void stores.chunks.put(last, builder.seal(first));
+    if (builder.count > 0 && last !== undefined)
+      withTransaction(stores.chunks.put(last, builder.seal(first)));
     // The end must survive also when compaction takes the last chunk.
-    void stores.bounds.put([log.topic, log.partition], { first: log.first, end });
+    withTransaction(stores.bounds.put([log.topic, log.partition], { first: log.first, end }));
   });
 }
 
