@@ -60,7 +60,11 @@ async function startEntry(
   const child = fork(resolve(entry), [dataDir], {
     cwd: root,
     env: { ...process.env, ...platformEnvironment(dataDir), ...more },
-    execArgv: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
+    // The heap as `npm start` and the image have it.
+    execArgv: [
+      '--max-semi-space-size=64',
+      ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
+    ],
   });
   const ready = await new Promise<{
     port?: number;

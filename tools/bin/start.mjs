@@ -7,7 +7,9 @@ import { installPackages, root } from './install.mjs';
 installPackages();
 const { build } = await import('./build.mjs');
 await build();
-const child = spawn(process.execPath, [join(root, 'tools/bin/rapport.mjs'), 'up', ...process.argv.slice(2)], {
+// Batches of events are short-lived, but live longer than the young generation is large by default.
+const node = ['--max-semi-space-size=64', join(root, 'tools/bin/rapport.mjs')];
+const child = spawn(process.execPath, [...node, 'up', ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
 });

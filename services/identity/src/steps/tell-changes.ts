@@ -4,6 +4,8 @@ import { changeOf, type HistoryEntry } from '../domain/identifier-document.js';
 import { refusalId, type GraphPorts, type StoredIdentifier, type Untold } from '../ports/graph-ports.js';
 import { isHeld } from './complete-plans.js';
 
+/** Documents that are cleared in one go. */
+const documentsPerPage = 200;
 /** History entries kept per profile, the newest. */
 export const maxHistory = 500;
 
@@ -40,9 +42,13 @@ export function createTeller(ports: GraphPorts): Teller {
     for (const stored of due) enter(stored, stored.doc.outbox?.change !== undefined);
   };
 
-  const settleOnce = async (): Promise<void> => {
+  const settleAll = async (): Promise<void> => {
     const due = [...told.values()];
-    if (due.length === 0) return;
+    for (let from = 0; from < due.length; from += documentsPerPage)
+      await settlePage(due.slice(from, from + documentsPerPage));
+  };
+
+  const settlePage = async (due: readonly Told[]): Promise<void> => {
     await writeHistory(
       ports,
       due.map(({ stored }) => stored),
@@ -85,7 +91,7 @@ export function createTeller(ports: GraphPorts): Teller {
   return {
     tell,
     settle: async () => {
-      running ??= settleOnce().finally(() => (running = undefined));
+      running ??= settleAll().finally(() => (running = undefined));
       await running;
     },
     get open() {

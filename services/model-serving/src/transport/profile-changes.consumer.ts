@@ -13,6 +13,8 @@ import type {
 
 /** Shards are stored after so many deltas: that many are counted again after a restart, within a second. */
 const deltasPerCheckpoint = 200;
+/** Few enough that reading and counting them does not hold up requests. */
+const changesPerBatch = 200;
 /** How old the counts of partitions may get that another process consumes. */
 const refreshEveryMs = 30_000;
 
@@ -48,6 +50,7 @@ export class ProfileChangesConsumer {
     this.#consumer = await this.options.log.consume({
       group: 'model-serving',
       topics: [topics.profilesChanged.name],
+      maxBatch: changesPerBatch,
       onAssigned: (partition) => this.#load(partition),
       onBatch: (batch) => this.#onBatch(batch),
     });
