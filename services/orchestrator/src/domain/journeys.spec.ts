@@ -1,10 +1,12 @@
 import { describe, expect, it, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { ProfileChange } from '@rapport/contracts';
 import type { ProfileId } from '@rapport/kernel';
 import {
   afterStep,
   applyMoment,
   firstDue,
+  momentsOf,
   noJourneys,
   readJourneys,
   withInstance,
@@ -55,6 +57,28 @@ function play(moments: readonly Moment[], from = noJourneys(ada, 0)) {
   }
   return { state, sent, fire };
 }
+
+describe('what happened in a change', () => {
+  it('has the segments that an event led to before what the event starts, at one instant', () => {
+    const at = '2026-03-02T12:00:00.000Z';
+    const change: ProfileChange = {
+      profileId: ada,
+      version: 1,
+      asOf: at,
+      transitions: [{ segment: 'buyers', kind: 'entered', at }],
+      events: [{ type: 'track', event: 'buy', messageId: 'm', timestamp: at, receivedAt: at }],
+      view: {
+        profileId: ada,
+        identifiers: [],
+        traits: {},
+        computedTraits: {},
+        segments: [{ name: 'buyers', since: at }],
+        consent: {},
+      },
+    };
+    expect(momentsOf(change, 0, 86_400_000).map(({ kind }) => kind)).toEqual(['entered', 'event']);
+  });
+});
 
 describe('a journey', () => {
   it('goes through its steps, each at its own instant, and ends', () => {

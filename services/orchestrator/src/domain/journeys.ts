@@ -126,10 +126,18 @@ export const noJourneys = (profileId: ProfileId, partition: number): PersonJourn
   starts: {},
 });
 
-/** What happened in a change, in the order in which rules saw it. Never before what was seen already. */
+/**
+ * What happened in a change, in the order in which rules saw it. Never before what was seen already. At one instant
+ * the segments come first: what an event starts at once is decided on the person that the event made.
+ */
 export function momentsOf(change: ProfileChange, seenUntilMs: number, maxAgeMs: number): readonly Moment[] {
   const asOfMs = Date.parse(change.asOf);
   const moments: Moment[] = [];
+  for (const { kind, segment, at } of change.transitions) {
+    const atMs = Date.parse(at);
+    const clamped = Math.min(Math.max(atMs, seenUntilMs), asOfMs);
+    moments.push({ kind, atMs: clamped, segment, isHistory: asOfMs - atMs > maxAgeMs });
+  }
   for (const { event, messageId, timestamp, receivedAt } of change.events) {
     if (event === undefined) continue;
     const receivedMs = Date.parse(receivedAt);
@@ -142,11 +150,6 @@ export function momentsOf(change: ProfileChange, seenUntilMs: number, maxAgeMs: 
       eventMs,
       isHistory: receivedMs - eventMs > maxAgeMs,
     });
-  }
-  for (const { kind, segment, at } of change.transitions) {
-    const atMs = Date.parse(at);
-    const clamped = Math.min(Math.max(atMs, seenUntilMs), asOfMs);
-    moments.push({ kind, atMs: clamped, segment, isHistory: asOfMs - atMs > maxAgeMs });
   }
   return moments.sort((a, b) => a.atMs - b.atMs);
 }
