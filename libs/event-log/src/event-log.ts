@@ -92,6 +92,13 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
+/** How a consumer came into its group after its start. */
+export interface Admission {
+  readonly group: string;
+  /** From asking until the group let it in: the broker's and the other members' time. */
+  readonly joinMs: number;
+}
+
 /** A partitioned, durable, replayable log. The contract suite (`eventLogContract`) says what holds for every adapter. */
 export interface EventLog {
   /** Makes the topics exist as the contracts say; throws EVENT_LOG_TOPIC_MISMATCH where one exists otherwise. */
@@ -112,6 +119,8 @@ export interface EventLog {
   committed?(group: string, topic: string): Promise<readonly number[]>;
   /** Why records are not taken at the moment, in the engine's last words, while an append is repeated; for people. */
   lastRefusal?(): string | undefined;
+  /** Resolves when every consumer so far has taken over its first partitions. Absent where nobody has to be asked. */
+  admitted?(): Promise<readonly Admission[]>;
   /** The partition that a key of this topic falls into. */
   partitionOf(topic: string, key: string): number;
   /** Drops what retention lets go and compacts; the adapter also does it by itself now and then. */

@@ -1,4 +1,5 @@
 export type {
+  Admission,
   ConsumeFailure,
   Consumer,
   ConsumerOptions,

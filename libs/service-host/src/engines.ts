@@ -27,6 +27,8 @@ export function eventLogOptions(config: HostConfig): EventLogOptions {
     brokers: (config.RAPPORT_KAFKA_BROKERS ?? '').split(',').map((broker) => broker.trim()),
     ...(config.RAPPORT_KAFKA_TLS ? { tls: true } : {}),
     ...(mechanism === undefined ? {} : { sasl: { mechanism, username, password } }),
+    sessionTimeoutMs: config.RAPPORT_KAFKA_SESSION_TIMEOUT,
+    ...(config.RAPPORT_INSTANCE === undefined ? {} : { instance: config.RAPPORT_INSTANCE }),
     ...(config.RAPPORT_KAFKA_REPLICAS === undefined ? {} : { replicas: config.RAPPORT_KAFKA_REPLICAS }),
   };
 }

@@ -20,6 +20,13 @@ const schema = z.object({
   RAPPORT_KAFKA_PASSWORD: z.string().optional(),
   /** Copies of each partition; absent: 3, or as many as there are brokers. */
   RAPPORT_KAFKA_REPLICAS: z.coerce.number().int().min(1).max(7).optional(),
+  /** A consumer that is silent for so long is taken for dead, and others take over its partitions. */
+  RAPPORT_KAFKA_SESSION_TIMEOUT: duration('10s'),
+  /**
+   * The name of this process among the replicas of its service, the same after a restart (a StatefulSet's pod name):
+   * it then takes its place in the consumer groups at once. Absent: after the session of the one before has ended.
+   */
+  RAPPORT_INSTANCE: z.string().min(1).max(100).optional(),
   /** At start: `check` refuses topics that are not as declared, `apply` makes them so where that moves no record. */
   RAPPORT_TOPICS: z.enum(['check', 'apply']).default('check'),
   RAPPORT_DOCUMENT_STORE: z.enum(['lmdb', 'mongodb']).default('lmdb'),

@@ -4,6 +4,7 @@ import { runHost, type RunningHost } from './run-host.js';
 
 /** `main.ts` of a service: starts it, says where it listens, stops on SIGTERM and SIGINT; exits 1 when it cannot start. */
 export async function runService(service: string, module: Type): Promise<void> {
+  const wasForked = process.connected;
   let running: RunningHost;
   try {
     running = await runHost({ service, modules: [module], environment: process.env });
@@ -18,6 +19,10 @@ export async function runService(service: string, module: Type): Promise<void> {
   const { log } = running.host.telemetry;
   const { httpUrl, grpcAddress, metricsUrl } = running;
   process.send?.({ kind: 'ready', httpUrl, grpcAddress, metricsUrl });
+  void running.host.log.admitted?.().then((admissions) => {
+    const joinMs = admissions.reduce((sum, admission) => sum + admission.joinMs, 0);
+    if (process.connected) process.send?.({ kind: 'consuming', joinMs });
+  });
   log.info({ http: running.httpUrl, grpc: running.grpcAddress, metrics: running.metricsUrl }, 'listening');
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
@@ -41,4 +46,5 @@ export async function runService(service: string, module: Type): Promise<void> {
   process.once('SIGINT', () => stop('SIGINT'));
   // A parent that forked this and is gone will not stop it otherwise.
   process.once('disconnect', () => stop('disconnect'));
+  if (wasForked && !process.connected) stop('disconnect');
 }

@@ -3,6 +3,7 @@ export {
   SupervisedProcess,
   type Listening,
   type ProcessState,
+  type StartUp,
   type SupervisedProcessOptions,
 } from './supervised-process.js';
 export {

@@ -18,6 +18,8 @@ export interface RunClusterOptions {
   readonly root: string;
   /** Engines, credentials, playbook …: what every service process gets. */
   readonly environment: Readonly<Record<string, string>>;
+  /** More of it, asked at every start of a process: what changed since (a virtual clock, say). */
+  readonly environmentNow?: () => Readonly<Record<string, string>>;
   /** Processes per service. Default 1 each. */
   readonly replicas?: Partial<Record<ClusterService, number>>;
   readonly httpPort: number;
@@ -69,16 +71,20 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
   const all = (): SupervisedProcess[] => [...running.values()].flat();
   const launch = (service: ClusterService): void => {
     const processes = running.get(service) ?? [];
+    const grpcPort = String(ports.get(service)?.[processes.length] ?? 0);
+    const name = `${service}-${processes.length + 1}`;
     const started = new SupervisedProcess({
-      name: `${service}-${processes.length + 1}`,
+      name,
       main: join(options.root, `services/${service}/dist/main.js`),
-      environment: {
+      environment: () => ({
         ...options.environment,
+        ...options.environmentNow?.(),
         ...addresses,
+        RAPPORT_INSTANCE: name,
         RAPPORT_HTTP_PORT: '0',
         RAPPORT_METRICS_PORT: '0',
-        RAPPORT_GRPC_PORT: String(ports.get(service)?.[processes.length] ?? 0),
-      },
+        RAPPORT_GRPC_PORT: grpcPort,
+      }),
       onChange: () => options.onChange?.(all()),
       onOutput: (name, text) => options.onOutput?.(name, text),
     });

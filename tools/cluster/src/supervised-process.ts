@@ -6,6 +6,13 @@ export interface Listening {
   readonly grpcAddress: string;
 }
 
+/** How long a process took from its start until all its consumers worked. */
+export interface StartUp {
+  readonly consumingMs: number;
+  /** Of that, what consumer groups took to let it in. */
+  readonly joinMs: number;
+}
+
 export type ProcessState = 'starting' | 'ready' | 'waiting' | 'stopped';
 
 export interface SupervisedProcessOptions {
@@ -13,7 +20,8 @@ export interface SupervisedProcessOptions {
   readonly name: string;
   /** Entry point. */
   readonly main: string;
-  readonly environment: Readonly<Record<string, string>>;
+  /** Asked at every start. */
+  readonly environment: () => Readonly<Record<string, string>>;
   readonly onChange: (process: SupervisedProcess) => void;
   /** Lines that the process writes to standard error, and log lines at warning and above. */
   readonly onOutput: (name: string, text: string) => void;
@@ -34,6 +42,8 @@ export class SupervisedProcess {
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
   #lastReason = '';
+  #startedAtMs = 0;
+  #startUp: StartUp | undefined;
 
   constructor(options: SupervisedProcessOptions) {
     this.#options = options;
@@ -55,6 +65,10 @@ export class SupervisedProcess {
   get listening(): Listening | undefined {
     return this.#state === 'ready' ? this.#listening : undefined;
   }
+  /** Of the process that runs now, as soon as it consumes; a service without consumers never does. */
+  get startUp(): StartUp | undefined {
+    return this.#startUp;
+  }
   /** Why it ended last, or why it did not start. */
   get lastReason(): string {
     return this.#lastReason;
@@ -62,7 +76,9 @@ export class SupervisedProcess {
 
   start(): void {
     this.#state = 'starting';
-    const child = fork(this.#options.main, [], { silent: true, env: { ...this.#options.environment } });
+    this.#startedAtMs = performance.now();
+    this.#startUp = undefined;
+    const child = fork(this.#options.main, [], { silent: true, env: { ...this.#options.environment() } });
     this.#child = child;
     let errors = '';
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -70,7 +86,11 @@ export class SupervisedProcess {
       this.#options.onOutput(this.name, chunk.toString());
     });
     child.stdout?.on('data', (chunk: Buffer) => this.#options.onOutput(this.name, chunk.toString()));
-    child.on('message', (message: { kind: string } & Listening) => {
+    child.on('message', (message: { kind: string; joinMs: number } & Listening) => {
+      if (message.kind === 'consuming') {
+        this.#startUp = { consumingMs: performance.now() - this.#startedAtMs, joinMs: message.joinMs };
+        this.#change(this.#state);
+      }
       if (message.kind !== 'ready') return;
       this.#listening = { httpUrl: message.httpUrl, grpcAddress: message.grpcAddress };
       this.#readyAtMs = Date.now();

@@ -4,6 +4,7 @@ import type {
   ConsumeFailure,
   Consumer,
   ConsumerOptions,
+  Admission,
   EventLog,
   LogRecord,
   NewRecord,
@@ -13,6 +14,7 @@ import type {
 import { EventLoopTurns } from '../consuming/event-loop-turns.js';
 import { partitionOfKey } from '../partitioner.js';
 import { checkRecord, topicMissing } from '../record-limits.js';
+import { expelFormerMembers } from './kafka/former-members.js';
 import { GroupMember, type GroupTiming } from './kafka/group-member.js';
 import {
   briefRetry,
@@ -34,6 +36,11 @@ import {
 } from './kafka/topic-settings.js';
 
 export interface KafkaEventLogOptions extends KafkaConnection, TopicPlacement, GroupTiming {
+  /**
+   * The name of this process among its replicas, the same after a restart: its consumers take the place of those that
+   * a killed process of this name left in their groups. Absent: those are waited for until their session ends.
+   */
+  readonly instance?: string;
   /** Where records without a timestamp get theirs; default the machine's clock. */
   readonly clock?: Clock;
   /** Told whenever a consumer's work failed and will be tried again. */
@@ -183,8 +190,13 @@ class KafkaEventLog implements EventLog {
         `group ${consumer.group} reads ${consumer.topics.join(', ') || 'nothing'}: expected one or more topics with equally many partitions`,
       );
     }
+    const { instance } = this.#options;
+    const clientId = instance === undefined ? undefined : `rapport-${instance}`;
+    const kafka = kafkaClient({ ...this.#options, ...(clientId === undefined ? {} : { clientId }) });
     const member = new GroupMember({
-      kafka: kafkaClient(this.#options),
+      kafka,
+      expelFormer: async () =>
+        clientId === undefined ? 0 : await expelFormerMembers(kafka, consumer.group, clientId),
       consumer,
       timing: this.#options,
       turns: this.#turns,
@@ -251,6 +263,10 @@ class KafkaEventLog implements EventLog {
 
   lastRefusal(): string | undefined {
     return this.#refusal;
+  }
+
+  admitted(): Promise<readonly Admission[]> {
+    return Promise.all([...this.#members].map((member) => member.admitted));
   }
 
   partitionOf(topic: string, key: string): number {

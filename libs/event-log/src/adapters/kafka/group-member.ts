@@ -1,6 +1,6 @@
 import type { Consumer as KafkaJsConsumer, EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs';
 import { RapportError } from '@rapport/kernel';
-import type { ConsumeFailure, Consumer, ConsumerOptions } from '../../event-log.js';
+import type { Admission, ConsumeFailure, Consumer, ConsumerOptions } from '../../event-log.js';
 import { Lane, notOwned } from '../../consuming/lane.js';
 import type { EventLoopTurns } from '../../consuming/event-loop-turns.js';
 import { BufferedInput } from './buffered-input.js';
@@ -8,7 +8,7 @@ import { coPartitionAssigner } from './co-partition-assigner.js';
 import { logRecordOf } from './kafka-records.js';
 
 export interface GroupTiming {
-  /** A member that is silent for so long is taken for dead; default 30 s. */
+  /** A member that is silent for so long is taken for dead; default 10 s. */
   readonly sessionTimeoutMs?: number;
   /** How long a member may take to join again in a rebalance; default 60 s. */
   readonly rebalanceTimeoutMs?: number;
@@ -20,6 +20,8 @@ export interface GroupMemberOptions {
   readonly timing: GroupTiming;
   readonly turns: EventLoopTurns;
   readonly onFailure: (failure: ConsumeFailure) => void;
+  /** Called before it joins: takes out who is left of an earlier process of this name. */
+  readonly expelFormer: () => Promise<unknown>;
   /** Offsets after the last record, by topic and partition. */
   readonly ends: () => Promise<ReadonlyMap<string, readonly number[]>>;
   /** What the group has committed, or where it would begin, by topic and partition. */
@@ -49,6 +51,13 @@ export class GroupMember implements Consumer {
   readonly #progress = new Set<() => void>();
   #memberId: string | undefined;
   #joined = false;
+  /** Resolves when every partition of the first assignment has been taken over. */
+  readonly admitted: Promise<Admission>;
+  #admit: (admission: Admission) => void = () => undefined;
+  #askedAtMs = 0;
+  /** Undefined before the first join; then how many partitions of it are still to be taken over. */
+  #toTakeOver: number | undefined;
+  #joinMs = 0;
   /** When the request was sent that last proved the membership. */
   #provenAtMs = 0;
   #heartbeatSentAtMs = 0;
@@ -58,13 +67,14 @@ export class GroupMember implements Consumer {
 
   constructor(options: GroupMemberOptions) {
     this.#options = options;
-    this.#sessionTimeoutMs = options.timing.sessionTimeoutMs ?? 30_000;
+    this.admitted = new Promise((resolve) => (this.#admit = resolve));
+    this.#sessionTimeoutMs = options.timing.sessionTimeoutMs ?? 10_000;
     this.#consumer = options.kafka.consumer({
       groupId: options.consumer.group,
       partitionAssigners: [coPartitionAssigner(() => [...this.#lanes.keys()])],
       sessionTimeout: this.#sessionTimeoutMs,
       rebalanceTimeout: options.timing.rebalanceTimeoutMs ?? 60_000,
-      heartbeatInterval: Math.min(3_000, Math.floor(this.#sessionTimeoutMs / 10)),
+      heartbeatInterval: Math.min(1_000, Math.floor(this.#sessionTimeoutMs / 10)),
       maxWaitTimeInMs: fetchWaitMs,
       minBytes: 1,
       maxBytesPerPartition: 4 * 1024 * 1024,
@@ -86,6 +96,9 @@ export class GroupMember implements Consumer {
   async start(): Promise<void> {
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: [...this.#options.consumer.topics], fromBeginning: true });
+    // Where that fails, the broker finds out by itself when their session ends.
+    await this.#options.expelFormer().catch(() => undefined);
+    this.#askedAtMs = performance.now();
     await this.#run();
   }
 
@@ -226,9 +239,21 @@ export class GroupMember implements Consumer {
       if (this.#lanes.has(partition)) this.#goOn(partition);
       else this.#begin(partition);
     }
+    if (this.#toTakeOver === undefined) {
+      this.#joinMs = performance.now() - this.#askedAtMs;
+      this.#toTakeOver = mine.size + 1;
+      this.#tookOver();
+    }
     for (const lane of this.#lanes.values()) lane.signal();
     this.#scheduleCommit();
     this.#wakeWaiting();
+  }
+
+  #tookOver(): void {
+    if (this.#toTakeOver === undefined || this.#toTakeOver === 0) return;
+    this.#toTakeOver--;
+    if (this.#toTakeOver > 0) return;
+    this.#admit({ group: this.#options.consumer.group, joinMs: this.#joinMs });
   }
 
   #begin(partition: number): void {
@@ -246,7 +271,13 @@ export class GroupMember implements Consumer {
       partition,
       new Lane({
         partition,
-        consumer,
+        consumer: {
+          ...consumer,
+          onAssigned: async () => {
+            await consumer.onAssigned?.(partition);
+            this.#tookOver();
+          },
+        },
         inputs,
         turns,
         onFailure,

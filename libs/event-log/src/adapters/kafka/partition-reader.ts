@@ -1,48 +1,19 @@
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import type { LogRecord } from '../../event-log.js';
+import { innerCluster, type InnerCluster } from './inner-cluster.js';
 import { logRecordOf } from './kafka-records.js';
-
-/** The part of kafkajs' inner Cluster that a read without a group needs. */
-interface ReadingCluster {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  addTargetTopic(topic: string): Promise<void>;
-  refreshMetadata(): Promise<void>;
-  refreshMetadataIfNecessary(): Promise<void>;
-  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
-  findBroker(node: { readonly nodeId: string }): Promise<{ fetch(request: object): Promise<FetchAnswer> }>;
-}
-
-interface FetchAnswer {
-  readonly responses: readonly {
-    readonly partitions: readonly {
-      readonly messages: readonly (KafkaMessage & { readonly isControlRecord?: boolean })[];
-    }[];
-  }[];
-}
 
 const pageBytes = 4 * 1024 * 1024;
 /** How long the broker may wait for a record that is not there. */
 const waitMs = 1;
 
-/**
- * Reads a partition from any offset, without a group. kafkajs offers that only inside: a consumer would join a group
- * first. Its version is pinned, and this is the only file that looks inside.
- */
+/** Reads a partition from any offset, without a group. */
 export class PartitionReader {
-  readonly #cluster: ReadingCluster;
+  readonly #cluster: InnerCluster;
   #connected: Promise<void> | undefined;
 
   constructor(kafka: Kafka) {
-    const create = Object.getOwnPropertySymbols(kafka).find(
-      (symbol) => symbol.description === 'private:Kafka:createCluster',
-    );
-    const inner: unknown = create === undefined ? undefined : Reflect.get(kafka, create);
-    if (typeof inner !== 'function')
-      throw new Error('kafkajs is not the version that this file was written for (2.2.4)');
-    this.#cluster = Reflect.apply(inner, kafka, [
-      { allowAutoTopicCreation: false, isolationLevel: 1 },
-    ]) as ReadingCluster;
+    this.#cluster = innerCluster(kafka);
   }
 
   async read(
