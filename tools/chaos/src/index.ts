@@ -1,0 +1,3 @@
+export { runSeed, waysToRun, type RunSeedOptions, type SeedReport, type WayToRun } from './run-seed.js';
+export { makeLoad, type Load, type Sent } from './load.js';
+export { planFaults, type PlannedFault } from './fault-plan.js';
