@@ -2,7 +2,7 @@
 // Who works through many records asks here between any two of them.
 
 /** How long all work of one turn may hold the event loop before sockets and timers are looked at. */
-const longestTurnMs = 4;
+const longestTurnMs = 2;
 
 const waiting: (() => void)[] = [];
 /** When work began in this turn of the loop; undefined before any did. */

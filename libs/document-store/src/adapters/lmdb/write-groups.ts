@@ -7,6 +7,8 @@ import { causeOfCommit, withTransaction } from './commit-failure.js';
 
 /** Writes of one transaction, where there are more calls than one: handing them over holds the event loop. */
 const writesPerGroup = 500;
+/** Writes of a call that are decided without letting the event loop turn. */
+const decidedAtOnce = 16;
 /** Bytes that may wait for a flush; beyond, a write is refused so that memory stays bounded. */
 const maxWaitingBytes = 256 * 1024 * 1024;
 
@@ -124,8 +126,12 @@ export class WriteGroups {
 const bytesOf = (writes: readonly PlannedWrite[]): number =>
   writes.reduce((bytes, { encoded }) => bytes + (encoded?.bytes.length ?? 0), 0);
 
-/** Nobody else writes before the group is committed: the event loop may turn while it is decided. */
+/**
+ * Nobody else writes before the group is committed: the event loop may turn while a large call is decided. A small one
+ * is done at once: somebody may wait for it, and must not queue behind the pieces of batches.
+ */
 async function decideAll(group: Group, { target, writes }: Call): Promise<WriteResult[]> {
+  if (writes.length <= decidedAtOnce) return writes.map((write) => group.decide(target, write));
   const results: WriteResult[] = [];
   for (const write of writes) {
     results.push(group.decide(target, write));
