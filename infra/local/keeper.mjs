@@ -2,7 +2,8 @@
 // node keeper.mjs '{"command","args","cwd","logFile","pidFile","owner":{"pid","started"},"remove":[paths]}'
 // Plain JavaScript without dependencies, since it must start in any state of the checkout.
 import { spawn } from 'node:child_process';
-import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 
 const { command, args, cwd, env, logFile, pidFile, owner, remove } = JSON.parse(process.argv[2]);
 const log = openSync(logFile, 'a');
@@ -37,10 +38,22 @@ function end() {
   setTimeout(() => child.kill('SIGKILL'), 5_000).unref();
 }
 
+/** The folder, and that of the test run around it when this was the last in it. */
+function removeWithRun(path) {
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  const run = dirname(path);
+  if (!basename(run).startsWith('rapport-engines-')) return;
+  try {
+    rmdirSync(run);
+  } catch {
+    // Another engine of the run is still ending.
+  }
+}
+
 function leave(code) {
   rmSync(pidFile, { force: true });
   // What the owner meant to keep it removes by itself; without an owner nobody else would.
-  if (!ownerLives()) for (const path of remove) rmSync(path, { recursive: true, force: true });
+  if (!ownerLives()) for (const path of remove) removeWithRun(path);
   process.exit(code);
 }
 

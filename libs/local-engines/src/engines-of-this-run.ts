@@ -15,7 +15,7 @@ function testRun(): Owner {
 /** The broker of this test run: the first test file that asks starts it, it ends with the run. */
 export const sharedKafka = (): Promise<{ readonly brokers: readonly string[] }> =>
   shared('kafka', async (owner, folder) => {
-    const { brokers } = await startKafka({ owner, folder });
+    const { brokers } = await startKafka({ owner, folder, temporary: true });
     return { brokers, port: Number(brokers[0]?.split(':')[1]) };
   });
 
@@ -23,7 +23,7 @@ export const sharedKafka = (): Promise<{ readonly brokers: readonly string[] }> 
 export const sharedMongo = (): Promise<{ readonly uri: string }> =>
   shared('mongo', async (owner, folder) => {
     // Durability has tests of its own, with servers of their own.
-    const { uri, port } = await startMongo({ owner, folder, syncOnCommit: false });
+    const { uri, port } = await startMongo({ owner, folder, temporary: true, syncOnCommit: false });
     return { uri, port };
   });
 

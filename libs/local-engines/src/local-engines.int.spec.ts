@@ -1,20 +1,24 @@
-import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { listens } from './kept-process.js';
+import { listens, startOf } from './kept-process.js';
 import { repositoryRoot } from './repository-root.js';
 import { sharedMongo } from './engines-of-this-run.js';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = Date.now() + 30_000;
+async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seen = (): string => '',
+): Promise<void> {
+  const giveUpAt = Date.now() + 90_000;
   while (!(await holds())) {
-    if (Date.now() > giveUpAt) throw new Error(`not within 30 s: ${what}`);
+    if (Date.now() > giveUpAt) throw new Error(`not within 90 s: ${what} ${seen()}`);
     await pause(50);
   }
 }
@@ -62,6 +66,62 @@ describe('a process that outlives nobody', () => {
     const [first, second] = await Promise.all([sharedMongo(), sharedMongo()]);
     expect(second).toEqual(first);
   }, 120_000);
+});
+
+describe('the engines of a test run', () => {
+  interface Engines {
+    readonly kafka: string;
+    readonly mongo: string;
+  }
+  /** A test runner as Jest is one: a process with a worker of its own that asks for both engines. */
+  async function startRun(): Promise<{ run: ChildProcess; engines: Engines; folder: string }> {
+    const script = join(repositoryRoot, 'libs/local-engines/src/testing/test-run.ts');
+    const run = spawn(
+      process.execPath,
+      ['--import', join(repositoryRoot, 'tools/jest/typescript-hooks.mjs'), script],
+      { cwd: repositoryRoot, stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    const said = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      run.stdout.on('data', (some: Buffer) => {
+        text += some.toString();
+        if (text.endsWith('\n')) resolve(text);
+      });
+      run.once('exit', (code) => reject(new Error(`the run ended with ${code}`)));
+    });
+    const folder = join(tmpdir(), `rapport-engines-${run.pid}-${startOf(run.pid ?? 0)}`);
+    return { run, engines: JSON.parse(said) as Engines, folder };
+  }
+  /** Processes whose command line names the folder: engines, and those who keep them. */
+  const processesOf = (folder: string): string[] =>
+    readdirSync('/proc').filter((name) => {
+      try {
+        return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(folder);
+      } catch {
+        return false;
+      }
+    });
+
+  it('start and end by themselves, run after run, also after one that was killed, and leave nothing', async () => {
+    for (const how of ['ends', 'is killed', 'ends again'] as const) {
+      const { run, engines, folder } = await startRun();
+      expect(await listens(Number(engines.kafka.split(':')[1]))).toBe(true);
+      expect(await listens(Number(new URL(engines.mongo).port))).toBe(true);
+      // Two engines, each with its keeper.
+      expect(processesOf(folder).length).toBeGreaterThanOrEqual(4);
+      if (how === 'is killed') run.kill('SIGKILL');
+      else run.stdin?.end();
+      await until(
+        `no process is left when a run ${how}`,
+        () => processesOf(folder).length === 0,
+        () =>
+          processesOf(folder)
+            .map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').slice(0, 200))
+            .join('\n'),
+      );
+      await until(`no data is left when a run ${how}`, () => !existsSync(folder));
+    }
+  }, 240_000);
 });
 
 describe('the proxy in front of an engine', () => {

@@ -16,6 +16,8 @@ const readyMs = 90_000;
 export interface LocalKafkaOptions {
   /** Data that outlives the process; a temporary folder that `dispose` removes where absent. */
   readonly folder?: string;
+  /** The folder that was named goes too when the owner is gone. */
+  readonly temporary?: boolean;
   /** A free one where absent. */
   readonly port?: number;
   /** Clients that come in by `proxiedPort` are told to go on to this port: the door of a proxy in front of it. */
@@ -76,7 +78,7 @@ export async function startKafka(options: LocalKafkaOptions = {}): Promise<Local
     folder,
     name: 'kafka',
     owner: options.owner ?? thisProcess(),
-    remove: options.folder === undefined ? [folder] : [],
+    remove: options.folder === undefined || options.temporary === true ? [folder] : [],
   });
   const brokers = [`127.0.0.1:${ports.client}`];
   const start = async (): Promise<void> => {
@@ -218,8 +220,8 @@ async function format(
       'kafka.tools.StorageTool',
       'format',
       '--standalone',
-      '-t',
-      id,
+      // In one word: an id may begin with a dash.
+      `--cluster-id=${id}`,
       '-c',
       properties,
       ...scram,

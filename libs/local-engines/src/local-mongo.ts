@@ -11,6 +11,8 @@ const readyMs = 60_000;
 export interface LocalMongoOptions {
   /** Data that outlives the process; a temporary folder that `dispose` removes where absent. */
   readonly folder?: string;
+  /** The folder that was named goes too when the owner is gone. */
+  readonly temporary?: boolean;
   /** A free one where absent. */
   readonly port?: number;
   /** Forces every commit to disk, as a replica set does for `j: true`; default true. */
@@ -75,7 +77,7 @@ export async function startMongo(options: LocalMongoOptions = {}): Promise<Local
       folder,
       name: 'mongo',
       owner: options.owner ?? thisProcess(),
-      remove: options.folder === undefined ? [folder] : [],
+      remove: options.folder === undefined || options.temporary === true ? [folder] : [],
     });
   const startOf = async (started: KeptProcess): Promise<void> => {
     started.start();
