@@ -10,9 +10,16 @@ export type {
   RecordBatch,
   TopicContract,
 } from './event-log.js';
-export { applyTopics, checkTopics, openEventLog, type EventLogOptions } from './open-event-log.js';
-export { openLmdbEventLog, type LmdbEventLogOptions } from './adapters/lmdb-event-log.js';
-export { openKafkaEventLog, type KafkaEventLogOptions } from './adapters/kafka-event-log.js';
+export {
+  applyTopics,
+  checkTopics,
+  openEventLog,
+  openKafkaEventLog,
+  openLmdbEventLog,
+  type EventLogOptions,
+} from './open-event-log.js';
+export type { LmdbEventLogOptions } from './adapters/lmdb-event-log.js';
+export type { KafkaEventLogOptions } from './adapters/kafka-event-log.js';
 export type { TopicDifference } from './adapters/kafka/topic-settings.js';
 export { murmur2, partitionOfKey } from './partitioner.js';
 export { maxKeyLength, maxRecordBytes } from './record-limits.js';
