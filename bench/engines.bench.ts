@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { MongoClient } from 'mongodb';
@@ -6,6 +7,7 @@ import { openEventLog, partitionOfKey, type NewRecord } from '@rapport/event-log
 import { startKafka, startMongo } from '@rapport/local-engines';
 import type { Benchmark, BenchmarkOptions, Figure } from './report.js';
 import { compareRates, concurrently } from './side-by-side.js';
+import { storage } from './storage.bench.js';
 
 const value = Buffer.from(
   JSON.stringify({ type: 'track', event: 'Product Viewed', padding: 'x'.repeat(440) }),
@@ -22,15 +24,27 @@ const partitions = 4;
 /** What the adapters cost beside their drivers, on real servers, in one run. */
 export const engines: Benchmark = {
   name: 'engines',
-  title: 'Kafka and MongoDB behind our ports beside their drivers alone',
+  title: 'LMDB, Kafka and MongoDB behind our ports beside their drivers alone',
   run: async (options) => ({
     name: 'engines',
     title: engines.title,
     setup:
       'Apache Kafka 4.1 (one node, KRaft) and a MongoDB-protocol server (one node, WiredTiger), each in a process of its own on this machine; 500-byte records with five headers, idempotent, acks=all; 1 KB documents, w: majority; adapter and driver take turns on the same server',
-    figures: [...(await kafkaFigures(options)), ...(await mongoFigures(options))],
+    figures: [
+      ...(await lmdbFigures(options)),
+      ...(await kafkaFigures(options)),
+      ...(await mongoFigures(options)),
+    ],
   }),
 };
+
+/** The embedded pair in the same run, so that one table shows all four adapters. */
+async function lmdbFigures(options: BenchmarkOptions): Promise<Figure[]> {
+  const workDir = join(options.workDir, 'lmdb');
+  mkdirSync(workDir);
+  const { figures } = await storage.run({ ...options, workDir });
+  return figures.map((figure) => ({ ...figure, name: `LMDB ${figure.name}` }));
+}
 
 async function kafkaFigures(options: BenchmarkOptions): Promise<Figure[]> {
   options.say('starting Kafka');
