@@ -59,8 +59,8 @@ async function startEntry(
   const profile = process.env['RAPPORT_BENCH_CPU_PROFILE'];
   const child = fork(resolve(entry), [dataDir], {
     cwd: root,
-    env: { ...process.env, ...platformEnvironment(dataDir), ...more },
-    // The heap as `npm start` and the image have it.
+    // Threads and heap as `npm start` and the image have them.
+    env: { UV_THREADPOOL_SIZE: '16', ...process.env, ...platformEnvironment(dataDir), ...more },
     execArgv: [
       '--max-semi-space-size=64',
       ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),

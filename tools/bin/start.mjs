@@ -11,6 +11,8 @@ await build();
 const node = ['--max-semi-space-size=64', join(root, 'tools/bin/rapport.mjs')];
 const child = spawn(process.execPath, [...node, 'up', ...process.argv.slice(2)], {
   cwd: root,
+  // Every store that commits holds a thread of libuv's pool: four of them are soon too few, and commits queue up.
+  env: { UV_THREADPOOL_SIZE: '16', ...process.env },
   stdio: 'inherit',
 });
 // Ctrl-C reaches the whole terminal group; the child stops in order and this waits for it.

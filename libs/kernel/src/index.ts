@@ -14,7 +14,7 @@ export {
 export { parseDuration } from './durations.js';
 export { bucketOf, fnv1a32 } from './bucketing.js';
 export { runBatch, type BatchReport, type Refusal } from './pipeline.js';
-export { mapInTurns, nextTurn, takeTurn } from './turns.js';
+export { aheadOfBatches, mapInTurns, nextTurn, requestsFirst, takeTurn } from './turns.js';
 export {
   blockedIdentifierRule,
   blockedValueRule,

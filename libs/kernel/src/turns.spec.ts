@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { mapInTurns, nextTurn, takeTurn } from './turns.js';
+import { aheadOfBatches, mapInTurns, nextTurn, requestsFirst, takeTurn } from './turns.js';
 
 const busyFor = (ms: number): void => {
   const end = performance.now() + ms;
@@ -46,5 +46,39 @@ describe('turns of the event loop', () => {
     await nextTurn();
     await new Promise((resolve) => setImmediate(resolve));
     expect(takeTurn()).toBeUndefined();
+  });
+});
+
+describe('batches beside requests', () => {
+  const ends: (() => void)[] = [];
+  const request = (): Promise<void> =>
+    aheadOfBatches(() => new Promise<void>((resolve) => ends.push(resolve)));
+
+  it('do not wait for one request, and for several until they have ended', async () => {
+    const first = request();
+    expect(requestsFirst()).toBeUndefined();
+    const second = request();
+    let mayBegin = false;
+    const held = requestsFirst()?.then(() => (mayBegin = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(mayBegin).toBe(false);
+    for (const end of ends.splice(0)) end();
+    await Promise.all([first, second, held]);
+    expect(mayBegin).toBe(true);
+  });
+
+  it('begin after 10 ms however many requests there are', async () => {
+    const requests = Array.from({ length: 5 }, request);
+    const began = performance.now();
+    await requestsFirst();
+    expect(performance.now() - began).toBeGreaterThan(8);
+    for (const end of ends.splice(0)) end();
+    await Promise.all(requests);
+  });
+
+  it('begin at once after requests that failed', async () => {
+    const failed = Array.from({ length: 3 }, () => aheadOfBatches(() => Promise.reject(new Error('no'))));
+    await Promise.allSettled(failed);
+    expect(requestsFirst()).toBeUndefined();
   });
 });

@@ -4,6 +4,11 @@
 /** How long all work of one turn may hold the event loop before sockets and timers are looked at. */
 const longestTurnMs = 2;
 
+/** Requests that may be under way before work that nobody waits for stands back. */
+const besideRequests = 1;
+/** How long it stands back at most. */
+const longestHoldMs = 10;
+
 const waiting: (() => void)[] = [];
 /** When work began in this turn of the loop; undefined before any did. */
 let beganMs: number | undefined;
@@ -29,6 +34,38 @@ export function nextTurn(): Promise<void> {
     waiting.push(resolve);
     schedule();
   });
+}
+
+let requests = 0;
+let held: (() => void)[] = [];
+let holding: NodeJS.Timeout | undefined;
+
+/** Answers a request that somebody waits for: while several are under way, no new batch begins (`requestsFirst`). */
+export async function aheadOfBatches<T>(answer: () => Promise<T>): Promise<T> {
+  requests++;
+  try {
+    return await answer();
+  } finally {
+    requests--;
+    if (requests <= besideRequests) letGo();
+  }
+}
+
+/** To be awaited before a batch begins: a moment with few requests under way, but 10 ms later at the latest. */
+export function requestsFirst(): Promise<void> | undefined {
+  if (requests <= besideRequests) return undefined;
+  return new Promise((resolve) => {
+    held.push(resolve);
+    holding ??= setTimeout(letGo, longestHoldMs);
+  });
+}
+
+function letGo(): void {
+  clearTimeout(holding);
+  holding = undefined;
+  const free = held;
+  held = [];
+  for (const go of free) go();
 }
 
 /** Runs a piece of work for each input, in order, and lets the event loop turn in between where it is time. */

@@ -52,7 +52,13 @@ export async function openLmdbEventLog(options: LmdbEventLogOptions): Promise<Ev
   const lock = lockFolder(options.path, 'EVENT_LOG_IN_USE');
   try {
     // A transaction is visible when it is durable: no reader acts on what a power cut may take back.
-    const root = open({ path: `${options.path}/log`, overlappingSync: false, maxDbs: 8 });
+    // Compressed (LZ4, on the thread that writes): records of one topic are much alike, and the disk is what is waited for.
+    const root = open({
+      path: `${options.path}/records`,
+      overlappingSync: false,
+      maxDbs: 8,
+      compression: true,
+    });
     return await Promise.resolve(new LmdbEventLog(root, lock, options));
   } catch (thrown) {
     lock.release();

@@ -1,5 +1,12 @@
 import type { DecisionRecord, JsonObject } from '@rapport/contracts';
-import { messageOf, parseIdentifier, profileIdOf, type Clock, type ProfileId } from '@rapport/kernel';
+import {
+  aheadOfBatches,
+  messageOf,
+  parseIdentifier,
+  profileIdOf,
+  type Clock,
+  type ProfileId,
+} from '@rapport/kernel';
 import type { PlacementDefinition } from '@rapport/playbook';
 import { fallbackChoice } from '../decide.pipeline.js';
 import type { Person } from '../domain/person.js';
@@ -43,7 +50,7 @@ export const maxCandidates = 1000;
  */
 export function createAnswer(ports: AnswerPorts): Answer {
   const fallbacks = new Map(ports.placements.map(({ name, fallback }) => [name, fallback]));
-  return async (request) => {
+  const answer: Answer = async (request) => {
     const tactics = candidatesOf(ports.book, request);
     const stand = standInFor(request.person);
     const atMs = ports.clock.now();
@@ -70,6 +77,8 @@ export function createAnswer(ports: AnswerPorts): Answer {
     ports.feed.publishSoon(record);
     return record;
   };
+  // Streams stand back: a page waits.
+  return async (request) => await aheadOfBatches(async () => await answer(request));
 }
 
 function candidatesOf(book: TacticBook, request: DecideRequest): readonly Tactic[] {
