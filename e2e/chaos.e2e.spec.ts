@@ -9,7 +9,7 @@ describe('a cluster that is shaken while it works', () => {
     const report = await runSeed({
       root: repositoryRoot,
       seed: 11,
-      events: 2_000,
+      events: 1_000,
       kills: 4,
       ways: ['embedded', 'chaos'],
       say: (line) => said.push(line),
@@ -17,7 +17,7 @@ describe('a cluster that is shaken while it works', () => {
     if (report.violations.length > 0) process.stdout.write(`${said.join('\n')}\n`);
     expect(report.violations).toEqual([]);
     expect(report.kills).toBe(4);
-    expect(report.messages).toBeGreaterThan(20);
+    expect(report.messages).toBeGreaterThan(10);
     expect(report.ways.chaos?.digest).toBe(report.ways.embedded?.digest);
   }, 600_000);
 

@@ -103,6 +103,7 @@ export function watchedLog(log: EventLog, health: EngineHealth): EventLog {
     ...('committed' in log
       ? { committed: (group, topic) => log.committed?.(group, topic) ?? Promise.resolve([]) }
       : {}),
+    ...('admitted' in log ? { admitted: () => log.admitted?.() ?? Promise.resolve([]) } : {}),
     lastRefusal: why,
     partitionOf: (topic, key) => log.partitionOf(topic, key),
     maintain: () => log.maintain(),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { startLocalCluster, type LocalCluster, type SupervisedProcess } from '@rapport/cluster';
 import { decodeJson, topics, type Delivery, type RequestedMessage } from '@rapport/contracts';
+import { openDocumentStore, type Stored } from '@rapport/document-store';
 import { openEventLog } from '@rapport/event-log';
 import {
   startKafka,
@@ -166,6 +167,13 @@ export class ChaosCluster {
     await Promise.all(this.#repairs);
   }
 
+  /** Sends a signal to one process by its name (`profiles-1`). */
+  signal(name: string, signal: NodeJS.Signals): void {
+    const process = this.cluster.processes().find((one) => one.name === name);
+    if (process === undefined) throw new Error(`expected a process ${name}`);
+    process.signal(signal);
+  }
+
   #processesOf(service: string): readonly SupervisedProcess[] {
     return this.cluster.processes().filter(({ name }) => name.startsWith(`${service}-`));
   }
@@ -215,6 +223,26 @@ export class ChaosCluster {
 
   deliveries(): Promise<readonly Delivery[]> {
     return this.#readAll<Delivery>(topics.deliveriesRecorded.name);
+  }
+
+  /** Every document of a collection that has no index of its own, with its version. */
+  async documents(collection: string): Promise<readonly Stored<object>[]> {
+    const store = await openDocumentStore({ kind: 'mongodb', uri: this.store.uri });
+    try {
+      const opened = await store.collection({ name: collection });
+      const found: Stored<object>[] = [];
+      for (;;) {
+        const last = found.at(-1);
+        const page = await opened.scan('_id', {
+          limit: 1000,
+          ...(last === undefined ? {} : { after: { key: last.id, id: last.id } }),
+        });
+        if (page.length === 0) return found;
+        found.push(...page);
+      }
+    } finally {
+      await store.close();
+    }
   }
 
   /** Offsets after the last record of every topic: grow with everything that is written. */

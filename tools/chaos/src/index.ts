@@ -1,3 +1,4 @@
 export { runSeed, waysToRun, type RunSeedOptions, type SeedReport, type WayToRun } from './run-seed.js';
 export { makeLoad, type Load, type Sent } from './load.js';
 export { planFaults, type PlannedFault } from './fault-plan.js';
+export { wakeZombie, type ZombieReport } from './wake-zombie.js';

@@ -49,7 +49,7 @@ export interface SeedReport {
   readonly violations: readonly string[];
 }
 
-const playbookDir = (root: string): string => join(root, 'tools/chaos/playbook');
+export const playbookDir = (root: string): string => join(root, 'tools/chaos/playbook');
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 
 /** One seed: its load into a cluster that is shaken, into one that is not, and into one process. */
@@ -124,7 +124,8 @@ async function onEmbedded(root: string, dataDir: string, load: Load): Promise<Ra
   }
 }
 
-async function look(
+/** What must be and what is, at the end of a load. */
+export async function look(
   door: Parameters<typeof readOutcome>[0],
   load: Load,
   acknowledged: readonly Acknowledged[],

@@ -117,10 +117,11 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     processes: all,
     ready: async (timeoutMs) => {
       for (const deadline = Date.now() + timeoutMs; ;) {
-        const answer = await fetch(`${httpUrl}/readyz`).then(async (response) => ({
-          ok: response.ok,
-          text: await response.text(),
-        }));
+        const answer = await fetch(`${httpUrl}/readyz`).then(
+          async (response) => ({ ok: response.ok, text: await response.text() }),
+          // A busy machine closes a connection that was just about to be used again.
+          (thrown: unknown) => ({ ok: false, text: thrown instanceof Error ? thrown.message : '' }),
+        );
         if (answer.ok) return;
         if (Date.now() > deadline) {
           const reasons = all().map(
