@@ -13,6 +13,8 @@ for project in libs/* services/*; do
   mkdir -p "$out/$project"
   cp -R "$project/package.json" "$project/dist" "$out/$project/"
 done
+# What is read beside the code.
+cp -R libs/playbook/schema "$out/libs/playbook/"
 mkdir -p "$out/infra/docker"
 cp infra/docker/health.mjs "$out/infra/docker/"
 # Only this platform's native binaries stay.
