@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { startLocalCluster, type LocalCluster, type SupervisedProcess } from '@rapport/cluster';
-import { decodeJson, topics, type Delivery, type RequestedMessage } from '@rapport/contracts';
+import {
+  decodeJson,
+  topics,
+  type DecisionRecord,
+  type Delivery,
+  type RequestedMessage,
+} from '@rapport/contracts';
 import { openDocumentStore, type Stored } from '@rapport/document-store';
 import { openEventLog } from '@rapport/event-log';
 import {
@@ -223,6 +229,10 @@ export class ChaosCluster {
 
   deliveries(): Promise<readonly Delivery[]> {
     return this.#readAll<Delivery>(topics.deliveriesRecorded.name);
+  }
+
+  decisions(): Promise<readonly DecisionRecord[]> {
+    return this.#readAll<DecisionRecord>(topics.decisionsMade.name);
   }
 
   /** Every document of a collection that has no index of its own, with its version. */

@@ -1,4 +1,4 @@
-import type { Delivery, RequestedMessage } from '@rapport/contracts';
+import type { DecisionRecord, Delivery, RequestedMessage } from '@rapport/contracts';
 import type { Load } from './load.js';
 import type { Expected, ExpectedPerson } from './oracle.js';
 import type { Outcome, ShownPerson } from './outcome.js';
@@ -92,10 +92,13 @@ export function messagesDiffer(
   // A record that comes again is the same message: its id follows from the journey and the step.
   const messages = new Map(requested.map((message) => [message.messageId, message]));
   const counted = new Map<object, number>();
-  for (const { messageId, to, requestedAt } of messages.values()) {
+  for (const { messageId, to, requestedAt, decisionId } of messages.values()) {
     const phase = load.phases.findLastIndex(({ nowMs }) => nowMs <= Date.parse(requestedAt));
     const mail = expected.mails.find((one) => one.phase === phase && one.identifiers.has(`email:${to}`));
-    if (mail === undefined) found.push(`message ${messageId} on day ${phase}: nobody was to get one`);
+    if (mail === undefined)
+      found.push(
+        `message ${messageId} (decision ${decisionId}) to ${to} on day ${phase}: nobody was to get one`,
+      );
     else counted.set(mail, (counted.get(mail) ?? 0) + 1);
   }
   for (const mail of expected.mails) {
@@ -114,4 +117,23 @@ export function messagesDiffer(
       found.push(`message ${messageId}: expected to be recorded as sent, got ${outcomes || 'nothing'}`);
   }
   return found;
+}
+
+/** What was decided about the people whom some lines speak of, for whoever looks into them. */
+export function decisionsAbout(
+  lines: readonly string[],
+  expected: Expected,
+  decisions: readonly DecisionRecord[],
+): string[] {
+  const text = lines.join();
+  const concerned = expected.people.filter(({ identifiers }) =>
+    identifiers.some((id) => text.includes(id.replace(/^\w+:/, ''))),
+  );
+  const ids = new Set(concerned.flatMap(({ identifiers }) => identifiers));
+  return decisions
+    .filter(({ person }) => ids.has(person))
+    .map(({ decisionId, person, at, journey, candidates }) => {
+      const outcomes = candidates.map(({ tactic, outcome, reason }) => `${tactic} ${outcome} (${reason})`);
+      return `decision ${decisionId} about ${person} at ${at} on ${journey ?? 'a page'}: ${outcomes.join(', ')}`;
+    });
 }

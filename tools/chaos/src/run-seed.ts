@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startPlatform } from '@rapport/testing';
 import { ChaosCluster } from './chaos-cluster.js';
 import { ending } from './ending.js';
-import { differences, messagesDiffer } from './compare-outcome.js';
+import { decisionsAbout, differences, messagesDiffer } from './compare-outcome.js';
 import { faultLine, isKill, planFaults, type PlannedFault } from './fault-plan.js';
 import { makeLoad, type Load } from './load.js';
 import { expectedOf, type Acknowledged, type Expected } from './oracle.js';
@@ -174,6 +174,9 @@ async function onCluster({ root, folder, load, plan, say }: ClusterRun): Promise
     await chaos.repaired();
     const { expected, outcome } = await look(chaos.door, load, acknowledged);
     const [messages, deliveries] = await Promise.all([chaos.messages(), chaos.deliveries()]);
+    const wrong = messagesDiffer(load, expected, messages, deliveries);
+    if (wrong.length > 0)
+      for (const line of decisionsAbout(wrong, expected, await chaos.decisions())) say(line);
     const lags = Object.entries(await chaos.lags()).filter(([, lag]) => lag > 0);
     return {
       digest: outcome.digest,
@@ -181,7 +184,7 @@ async function onCluster({ root, folder, load, plan, say }: ClusterRun): Promise
       messages: new Set(messages.map(({ messageId }) => messageId)).size,
       violations: [
         ...differences(expected, outcome),
-        ...messagesDiffer(load, expected, messages, deliveries),
+        ...wrong,
         ...lags.map(([group, lag]) => `consumer group ${group}: ${lag} records left behind`),
       ],
       seconds: (performance.now() - startedMs) / 1000,
