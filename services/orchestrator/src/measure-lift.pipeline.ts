@@ -20,6 +20,7 @@ import {
   type PersonOutcomes,
 } from './domain/lift.js';
 import type { Tactic } from './domain/tactics.js';
+import { MetTactics } from './domain/met-tactics.js';
 import type { LiftStore, StoredOutcomes } from './ports/lift-store.js';
 import type { PersonReader } from './ports/person-reader.js';
 
@@ -37,10 +38,14 @@ type Sums = Map<string, Record<ArmName, ArmSums>>;
 const handoverPage = 100;
 /** Goal events of one person that are looked up when a decision comes in. */
 const lookBack = 200;
+/** First meetings of the newest people that are remembered per partition. */
+const mostMet = 100_000;
 
 export class MeasureLift {
   readonly #byPartition = new Map<number, Sums>();
   readonly #unkept = new Set<number>();
+  /** What the documents of the newest people hold: most decisions are about somebody who met all of it before. */
+  readonly #met = new MetTactics(mostMet);
   readonly #goalTactics = new Map<string, Tactic[]>();
 
   constructor(readonly ports: MeasureLiftPorts) {
@@ -65,6 +70,7 @@ export class MeasureLift {
 
   giveUp(partition: number): void {
     this.#byPartition.delete(partition);
+    this.#met.forget(partition);
     this.#unkept.delete(partition);
   }
 
@@ -86,7 +92,9 @@ export class MeasureLift {
       for (const { tactic: name, outcome } of candidates) {
         const arm = armOf(outcome);
         const tactic = arm === undefined ? undefined : this.ports.tactics.get(name);
-        if (arm !== undefined && tactic !== undefined) meetings.push({ tactic, arm, atMs });
+        if (arm === undefined || tactic === undefined || this.#met.knows(partition, profileId, name, atMs))
+          continue;
+        meetings.push({ tactic, arm, atMs });
       }
       if (meetings.length > 0) byPerson.set(profileId, meetings);
     }
@@ -197,13 +205,15 @@ export class MeasureLift {
         if (known === undefined && onlyKnown) continue;
         const before = known?.state ?? { profileId, partition, exposures: {} };
         const after = this.#handingOver(await change(before));
-        if (after !== before) changed.push({ before, after: { state: after, version: known?.version ?? 0 } });
+        if (after === before) this.#met.note(partition, before);
+        else changed.push({ before, after: { state: after, version: known?.version ?? 0 } });
       }
       if (changed.length === 0) return;
       const stood = await this.ports.store.write(changed.map(({ after }) => after));
       for (const [index, { before, after }] of changed.entries()) {
         if (stood[index] !== true) continue;
         recount(sums, before, after.state);
+        this.#met.note(partition, after.state);
         if (after.state.handoverTo !== undefined) this.ports.onHandover(after.state.handoverTo);
       }
       this.#unkept.add(partition);

@@ -11,6 +11,7 @@ import {
   type Host,
   type Room,
 } from '@rapport/service-host';
+import { answerJsonOf } from './adapters/record-json.js';
 import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
 import { ChannelParts } from './channels.module.js';
 import { createDecisionParts, type DecisionParts } from './decisions.module.js';
@@ -58,7 +59,7 @@ export class OrchestratorRoom implements Room {
   routes = (http: FastifyInstance): void => {
     const { answer, ledger, book, links, people } = this.#decisions;
     const authorize = this.#authorize;
-    mountDecide(http, { answer, ledger, authorize, onAnswered: this.#answered });
+    mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, authorize, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts, authorize });
     mountMail(http, { sink: () => this.#channels.sink, authorize, loopback: this.host.loopback });
     const unsubscribe = createIngestionUnsubscriber(

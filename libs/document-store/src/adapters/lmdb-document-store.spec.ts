@@ -106,7 +106,7 @@ describe('LMDB document store, beyond the contract', () => {
     ]);
     await documents.write([{ id: 'b', doc: { value: 2, owner: 'b', padding: '' } }]);
     await store.close();
-    const file = await openFile(join(path, 'collections', 'data.mdb'), 'r+');
+    const file = await openFile(join(path, 'documents', 'data.mdb'), 'r+');
     const content = await file.readFile();
     let found = 0;
     for (let at = content.indexOf('needle'); at !== -1; at = content.indexOf('needle', at + 1)) {

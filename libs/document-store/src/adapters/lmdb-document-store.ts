@@ -37,8 +37,7 @@ class Environment {
 
   constructor(path: string) {
     // A transaction is visible when it is durable: no reader acts on what a power cut may take back.
-    // Compressed (LZ4, on the thread that writes): what goes to disk is what somebody waits for.
-    this.root = open({ path, overlappingSync: false, maxDbs: maxDatabases, compression: true });
+    this.root = open({ path, overlappingSync: false, maxDbs: maxDatabases });
     this.groups = new WriteGroups(this.root);
     this.declared = this.root.openDB({ name: 'declarations' });
   }
@@ -61,7 +60,7 @@ class LmdbDocumentStore implements DocumentStore {
   constructor(path: string, lock: FolderLock) {
     this.#path = path;
     this.#lock = lock;
-    this.#usual = new Environment(`${path}/collections`);
+    this.#usual = new Environment(`${path}/documents`);
   }
 
   async collection<T extends Document>(declaration: CollectionDeclaration<T>): Promise<Collection<T>> {

@@ -126,7 +126,7 @@ class KafkaEventLog implements EventLog {
   readonly #clock: Clock;
   readonly #topics = new Map<string, Topic>();
   readonly #members = new Set<GroupMember>();
-  readonly #turns = new EventLoopTurns();
+  readonly #turns = new EventLoopTurns(0);
   readonly #sending: SendQueue;
   #reader: PartitionReader | undefined;
   #refusal: string | undefined;

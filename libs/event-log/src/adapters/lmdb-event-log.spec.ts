@@ -136,7 +136,7 @@ describe('LMDB event log, beyond the contract', () => {
     ]);
     await log.append(topic, [{ key: keyFor(2), value: Buffer.from('sound') }]);
     await log.close();
-    const file = await openFile(join(path, 'records', 'data.mdb'), 'r+');
+    const file = await openFile(join(path, 'log', 'data.mdb'), 'r+');
     const content = await file.readFile();
     let found = 0;
     for (let at = content.indexOf('needle'); at !== -1; at = content.indexOf('needle', at + 1)) {

@@ -5,6 +5,9 @@ import { nextTurn, requestsFirst } from '@rapport/kernel';
  * batches ready, requests that somebody waits for go first, and sockets and timers are looked at between any two of them, and between them and other long work.
  */
 export class EventLoopTurns {
+  /** Batches of one partition begin at least `paceMs` apart, unless one was full. */
+  constructor(readonly paceMs: number) {}
+
   async next(): Promise<void> {
     await requestsFirst();
     await nextTurn();

@@ -44,6 +44,8 @@ export class Lane {
   #ended = false;
   #backoffMs = 0;
   #backoffUntilMs = 0;
+  /** The next batch begins no sooner. */
+  #paceUntilMs = 0;
   readonly done: Promise<void>;
 
   constructor(options: LaneOptions) {
@@ -115,8 +117,9 @@ export class Lane {
         await exclusive.run();
         continue;
       }
-      if (this.#backoffUntilMs > performance.now()) {
-        await this.#sleep(this.#backoffUntilMs - performance.now());
+      const restMs = Math.max(this.#backoffUntilMs, this.#paceUntilMs) - performance.now();
+      if (restMs > 0) {
+        await this.#sleep(restMs);
         continue;
       }
       let idle = false;
@@ -135,6 +138,7 @@ export class Lane {
     if (this.#stopping || !mayWork()) return true;
     const records = input.peek(maxBatch, maxBatchBytes);
     if (records.length === 0) return true;
+    this.#paceUntilMs = records.length < maxBatch ? performance.now() + turns.paceMs : 0;
     await consumer.onBatch(this.#batchOf(input.topic, records));
     if (!this.#lost) input.handled(records);
     return true;

@@ -1,10 +1,31 @@
 import type { DecisionRecord } from '@rapport/contracts';
 
-const written = new WeakMap<DecisionRecord, string>();
+interface Written {
+  readonly record: string;
+  readonly candidates: string;
+}
 
-/** A record as JSON. With many candidates it is large, so ledger and topic share one text: a record never changes. */
-export function jsonOf(record: DecisionRecord): string {
-  let json = written.get(record);
-  if (json === undefined) written.set(record, (json = JSON.stringify(record)));
-  return json;
+const known = new WeakMap<DecisionRecord, Written>();
+
+/** A record never changes, and with many candidates it is large: ledger, topic and answer share one text. */
+function written(record: DecisionRecord): Written {
+  let texts = known.get(record);
+  if (texts === undefined) {
+    const { candidates: list, ...rest } = record;
+    const candidates = JSON.stringify(list);
+    known.set(record, (texts = { record: withCandidates(rest, candidates), candidates }));
+  }
+  return texts;
+}
+
+const withCandidates = (rest: object, candidates: string): string =>
+  `${JSON.stringify(rest).slice(0, -1)},"candidates":${candidates}}`;
+
+/** A record as JSON. */
+export const jsonOf = (record: DecisionRecord): string => written(record).record;
+
+/** What POST /v1/decide answers: the part of the record that a page needs, as JSON. */
+export function answerJsonOf(record: DecisionRecord): string {
+  const { decisionId, chosen, propensity, holdout, rung } = record;
+  return withCandidates({ decisionId, chosen, propensity, holdout, rung }, written(record).candidates);
 }

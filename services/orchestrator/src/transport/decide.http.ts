@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { JsonObject } from '@rapport/contracts';
+import type { DecisionRecord, JsonObject } from '@rapport/contracts';
 import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
 import type { Answer, DecideRequest } from '../steps/answer-request.js';
@@ -7,6 +7,8 @@ import type { Answer, DecideRequest } from '../steps/answer-request.js';
 export interface DecideRoutes {
   readonly answer: Answer;
   readonly ledger: DecisionLedger;
+  /** An answer as JSON. */
+  readonly jsonOf: (record: DecisionRecord) => string;
   /** Throws where the request may not come in. */
   readonly authorize: (authorization: string | undefined) => void;
   /** Told how long an answer took. */
@@ -37,14 +39,12 @@ export function readDecideBody(body: unknown): DecideRequest {
 
 /** POST /v1/decide and GET /v1/decisions/:id. */
 export function mountDecide(http: FastifyInstance, routes: DecideRoutes): void {
-  http.post('/v1/decide', async (request) => {
+  http.post('/v1/decide', async (request, reply) => {
     routes.authorize(request.headers.authorization);
     const began = performance.now();
-    const { decisionId, chosen, candidates, propensity, holdout, rung } = await routes.answer(
-      readDecideBody(request.body),
-    );
-    routes.onAnswered((performance.now() - began) / 1000, rung);
-    return { decisionId, chosen, candidates, propensity, holdout, rung };
+    const record = await routes.answer(readDecideBody(request.body));
+    routes.onAnswered((performance.now() - began) / 1000, record.rung);
+    return await reply.type('application/json; charset=utf-8').send(routes.jsonOf(record));
   });
 
   http.get<{ Params: { id: string } }>('/v1/decisions/:id', async (request) => {
