@@ -152,7 +152,11 @@ export class RunJourneys {
       const segments = change.view.segments.map(({ name }) => name);
       const { mergedInto: _former, ...rest } = state;
       state = { ...rest, version: change.version, asOfMs: Math.max(asOfMs, state.asOfMs), segments };
-      if (change.mergedInto !== undefined) state = await this.#moveInto(state, change.mergedInto);
+      if (change.mergedInto !== undefined) {
+        // What was due before the merge has just been decided, and reserved for the profile that is no more.
+        await this.ports.caps.move(state.profileId, change.mergedInto);
+        state = await this.#moveInto(state, change.mergedInto);
+      }
     }
     return state;
   }

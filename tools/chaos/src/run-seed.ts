@@ -1,6 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  decodeJson,
+  topics,
+  type DecisionRecord,
+  type Delivery,
+  type RequestedMessage,
+} from '@rapport/contracts';
+import { openLmdbEventLog, type EventLog } from '@rapport/event-log';
 import { startPlatform } from '@rapport/testing';
 import { ChaosCluster } from './chaos-cluster.js';
 import { ending } from './ending.js';
@@ -67,7 +75,7 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedReport> {
     for (const way of options.ways ?? waysToRun) {
       ran[way] =
         way === 'embedded'
-          ? await onEmbedded(root, join(folder, way), load)
+          ? await onEmbedded(root, join(folder, way), load, say)
           : await onCluster({
               root,
               folder: join(folder, way),
@@ -100,7 +108,12 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedReport> {
   };
 }
 
-async function onEmbedded(root: string, dataDir: string, load: Load): Promise<Ran> {
+async function onEmbedded(
+  root: string,
+  dataDir: string,
+  load: Load,
+  say: (line: string) => void,
+): Promise<Ran> {
   const startedMs = performance.now();
   mkdirSync(dataDir, { recursive: true });
   const platform = await startPlatform({
@@ -113,15 +126,43 @@ async function onEmbedded(root: string, dataDir: string, load: Load): Promise<Ra
     const advanceTo = (iso: string): Promise<void> => advanceClock(platform, iso);
     const acknowledged = await sendLoad({ door: platform, load, advanceTo });
     const { expected, outcome } = await look(platform, load, acknowledged);
-    return {
-      digest: outcome.digest,
-      people: outcome.people,
-      violations: differences(expected, outcome),
-      seconds: (performance.now() - startedMs) / 1000,
-    };
+    await stop();
+    const log = await openLmdbEventLog({ path: join(dataDir, 'log') });
+    try {
+      await log.ensureTopics(Object.values(topics));
+      const messages = await recordsOf<RequestedMessage>(log, topics.messagesRequested.name);
+      const deliveries = await recordsOf<Delivery>(log, topics.deliveriesRecorded.name);
+      const wrong = messagesDiffer(load, expected, messages, deliveries);
+      if (wrong.length > 0) {
+        const decisions = await recordsOf<DecisionRecord>(log, topics.decisionsMade.name);
+        for (const line of decisionsAbout(wrong, expected, decisions)) say(line);
+      }
+      return {
+        digest: outcome.digest,
+        people: outcome.people,
+        messages: new Set(messages.map(({ messageId }) => messageId)).size,
+        violations: [...differences(expected, outcome), ...wrong],
+        seconds: (performance.now() - startedMs) / 1000,
+      };
+    } finally {
+      await log.close();
+    }
   } finally {
     await stop();
   }
+}
+
+/** Everything on a topic of the embedded log. */
+async function recordsOf<T>(log: EventLog, topic: string): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (const [partition, { first, end }] of (await log.bounds(topic)).entries()) {
+    for (let from = first; from < end;) {
+      const records = await log.read(topic, partition, from, 1000);
+      for (const { value } of records) if (value !== null) found.push(decodeJson<T>(value));
+      from = (records.at(-1)?.offset ?? end) + 1;
+    }
+  }
+  return found;
 }
 
 /** What must be and what is, at the end of a load. */

@@ -75,8 +75,10 @@ describe('capacity', () => {
 describe('JSON', () => {
   it('is read as JSON.parse reads it', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), (value) =>
-        expect(parseJson(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value))),
+      fc.property(
+        // Prototype keys are left out: the next test.
+        fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__')),
+        (value) => expect(parseJson(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value))),
       ),
     );
   });
