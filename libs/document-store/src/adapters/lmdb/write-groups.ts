@@ -108,6 +108,8 @@ export class WriteGroups {
       const results: WriteResult[][] = [];
       for (const call of calls) results.push(await decideAll(group, call));
       if (group.changes) await this.#root.batch(() => group.put());
+      // Whoever reads from here on sees it: a snapshot that was opened earlier in this turn of the event loop would not.
+      this.#root.resetReadTxn();
       calls.forEach((call, at) => call.resolve(results[at] ?? []));
     } catch (thrown) {
       const failure =

@@ -126,6 +126,8 @@ export class GroupCommit {
       }
       this.#alongside();
     });
+    // A snapshot that was opened earlier in this turn of the event loop would not hold what is now shown to be there.
+    this.#root.resetReadTxn();
     for (const advance of advances) advance();
     for (const call of flush.calls) call.resolve(positionsOf(call, firsts));
     // LMDB's chain of promises may point at this flush for long; what waited for it must not stay with it.
