@@ -118,6 +118,8 @@ async function perform(it: Act, ledger: Ledger, worker: TestWorker): Promise<voi
 
 describe('changing people', () => {
   it('gives the people of the oracle after any mix of events, links and unlinks', async () => {
+    // Links are made after what they speak of: one made before evidence that lies ahead of the clock may be refused.
+    graph.clock.advanceTo(graph.clock.now() + 3_600_000);
     await fc.assert(
       fc.asyncProperty(fc.array(act, { minLength: 1, maxLength: 20 }), async (acts) => {
         run++;

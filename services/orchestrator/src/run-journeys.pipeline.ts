@@ -39,6 +39,8 @@ export interface RunJourneysPorts {
 const sideBySide = 16;
 /** People with something due that are looked at in one go. */
 const duePage = 200;
+/** Merges in a row that places under the caps follow at once. */
+const mostHops = 16;
 
 export class RunJourneys {
   readonly #startEvents: ReadonlySet<string>;
@@ -109,6 +111,8 @@ export class RunJourneys {
       moved += written.length;
       for (const { state } of written) {
         if (state.dueMs !== undefined) this.ports.onDue(state.partition, state.dueMs);
+        // What was due before the merge has just been decided, and reserved for the profile that is no more.
+        if (state.mergedInto !== undefined) await this.#moveCaps(state.profileId, state.mergedInto);
       }
       await this.#publish(written.map(({ state, version }) => ({ state, version: version + 1 })));
       open = changed.filter((_, index) => stood[index] !== true).map(({ state }) => state.profileId);
@@ -137,8 +141,9 @@ export class RunJourneys {
   async #advance(before: PersonJourneys, changes: readonly ProfileChange[]): Promise<PersonJourneys> {
     let state = before;
     for (const change of changes) {
+      // Also when it comes again: a crash may have come between the move and what followed.
+      if (change.mergedInto !== undefined) await this.#moveCaps(state.profileId, change.mergedInto);
       if (change.version <= state.version) continue;
-      if (change.mergedInto !== undefined) await this.ports.caps.move(state.profileId, change.mergedInto);
       const moments = momentsOf(change, state.asOfMs, this.ports.maxAgeMs);
       if (!this.#concerns(state, change, moments)) continue;
       // Changes that did not matter were not written, so what is stored may be older than the change before this one.
@@ -152,11 +157,7 @@ export class RunJourneys {
       const segments = change.view.segments.map(({ name }) => name);
       const { mergedInto: _former, ...rest } = state;
       state = { ...rest, version: change.version, asOfMs: Math.max(asOfMs, state.asOfMs), segments };
-      if (change.mergedInto !== undefined) {
-        // What was due before the merge has just been decided, and reserved for the profile that is no more.
-        await this.ports.caps.move(state.profileId, change.mergedInto);
-        state = await this.#moveInto(state, change.mergedInto);
-      }
+      if (change.mergedInto !== undefined) state = await this.#moveInto(state, change.mergedInto);
     }
     return state;
   }
@@ -164,7 +165,8 @@ export class RunJourneys {
   /** Whether a change can matter: most do not, and then nothing is written. */
   #concerns(state: PersonJourneys, change: ProfileChange, moments: readonly Moment[]): boolean {
     const waits = state.dueMs !== undefined;
-    if (change.mergedInto !== undefined) return Object.keys(state.starts).length > 0;
+    // Always: another profile that went into this one may still have something for it, which then has to go further.
+    if (change.mergedInto !== undefined) return true;
     if (state.mergedInto !== undefined) return true;
     if (waits && change.transitions.length > 0) return true;
     return moments.some((moment) =>
@@ -193,6 +195,24 @@ export class RunJourneys {
         },
         unpublished: state.partition,
       };
+    }
+  }
+
+  /**
+   * Hands the places under the caps to the profile that this one went into, and further where that one went into
+   * another meanwhile. A profile writes that it went before it looks through its places once more, and a giver looks
+   * where the taker went after it gave: whichever comes second moves them on.
+   */
+  async #moveCaps(profileId: ProfileId, mergedInto: ProfileId): Promise<void> {
+    let giver = profileId;
+    let taker = mergedInto;
+    for (let hop = 0; hop < mostHops; hop++) {
+      await this.ports.caps.move(giver, taker);
+      const [stored] = await this.ports.store.getMany([taker]);
+      const next = stored?.state.mergedInto;
+      if (next === undefined || next === profileId) return;
+      giver = taker;
+      taker = next;
     }
   }
 
