@@ -21,6 +21,26 @@ describe('a cluster that is shaken while it works', () => {
     expect(report.ways.chaos?.digest).toBe(report.ways.embedded?.digest);
   }, 600_000);
 
+  // Seeds in whose loads people merge while something is due for them, and twice in a row.
+  it.each([1, 4])(
+    'has exactly the messages that the oracle expects in one process: seed %i',
+    async (seed) => {
+      const said: string[] = [];
+      const report = await runSeed({
+        root: repositoryRoot,
+        seed,
+        events: 5_000,
+        kills: 4,
+        ways: ['embedded'],
+        say: (line) => said.push(line),
+      });
+      if (report.violations.length > 0) process.stdout.write(`${said.join('\n')}\n`);
+      expect(report.violations).toEqual([]);
+      expect(report.ways.embedded?.messages).toBeGreaterThan(100);
+    },
+    300_000,
+  );
+
   it('is shaken and fed in the same way by the same seed', async () => {
     const { makeLoad, planFaults } = await import('@rapport/chaos');
     const [one, again, other] = [5, 5, 6].map((seed) => makeLoad(seed, 500));
