@@ -120,6 +120,16 @@ describe('the sample playbook on a platform in virtual time', () => {
     expect(await segmentsOf('hunter')).toEqual(['big_spender']);
   });
 
+  it('says in the status how many people there are', async () => {
+    const people = async (): Promise<number> =>
+      (await platform.get<{ people: number }>('/v1/status')).body.people;
+    const before = await people();
+    await send('counted1', viewed('lamp-1'));
+    await send('counted2', viewed('lamp-1'));
+    expect(before).toBeGreaterThan(0);
+    expect(await people()).toBe(before + 2);
+  });
+
   it('likely_to_buy: exactly those whom the model gives 0.2 or more', async () => {
     const people = Array.from({ length: 12 }, (_, index) => `shopper${index}`);
     for (const [index, person] of people.entries()) {

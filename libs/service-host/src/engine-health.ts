@@ -171,6 +171,6 @@ function watchedCollection<T extends Document>(
     getMany: (ids) => health.watch(reading, () => collection.getMany(ids)),
     write: (writes) => health.watch(writing, () => collection.write(writes)),
     scan: (index, options) => health.watch(reading, () => collection.scan(index, options)),
-    count: () => health.watch(reading, () => collection.count()),
+    count: (index) => health.watch(reading, () => collection.count(index)),
   };
 }

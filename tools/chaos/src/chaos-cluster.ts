@@ -1,12 +1,6 @@
 import { join } from 'node:path';
 import { startLocalCluster, type LocalCluster, type SupervisedProcess } from '@rapport/cluster';
-import {
-  decodeJson,
-  topics,
-  type DecisionRecord,
-  type Delivery,
-  type RequestedMessage,
-} from '@rapport/contracts';
+import { topics, type DecisionRecord, type Delivery, type RequestedMessage } from '@rapport/contracts';
 import { openDocumentStore, type Stored } from '@rapport/document-store';
 import { openEventLog } from '@rapport/event-log';
 import {
@@ -20,6 +14,7 @@ import {
 import { call, NotNow, untilThrough, type Door } from './door.js';
 import { ending } from './ending.js';
 import type { Fault } from './fault-plan.js';
+import { readTopic } from './read-topic.js';
 import { Recoveries } from './recoveries.js';
 
 export interface ChaosClusterOptions {
@@ -266,17 +261,7 @@ export class ChaosCluster {
   }
 
   async #readAll<T>(topic: string): Promise<readonly T[]> {
-    return this.#withLog(async (log) => {
-      const found: T[] = [];
-      for (const [partition, { first, end }] of (await log.bounds(topic)).entries()) {
-        for (let at = first; at < end;) {
-          const records = await log.read(topic, partition, at, 1000);
-          for (const { value } of records) if (value !== null) found.push(decodeJson<T>(value));
-          at = (records.at(-1)?.offset ?? end) + 1;
-        }
-      }
-      return found;
-    });
+    return this.#withLog((log) => readTopic<T>(log, topic));
   }
 
   async #withLog<T>(work: (log: Awaited<ReturnType<typeof openEventLog>>) => Promise<T>): Promise<T> {

@@ -1,14 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  decodeJson,
-  topics,
-  type DecisionRecord,
-  type Delivery,
-  type RequestedMessage,
-} from '@rapport/contracts';
-import { openLmdbEventLog, type EventLog } from '@rapport/event-log';
+import { topics, type DecisionRecord, type Delivery, type RequestedMessage } from '@rapport/contracts';
+import { openLmdbEventLog } from '@rapport/event-log';
 import { startPlatform } from '@rapport/testing';
 import { ChaosCluster } from './chaos-cluster.js';
 import { ending } from './ending.js';
@@ -17,6 +11,7 @@ import { faultLine, isKill, planFaults, type PlannedFault } from './fault-plan.j
 import { makeLoad, type Load } from './load.js';
 import { expectedOf, type Acknowledged, type Expected } from './oracle.js';
 import { readOutcome, type Outcome } from './outcome.js';
+import { readTopic } from './read-topic.js';
 import type { Recovery } from './recoveries.js';
 import { advanceClock, sendLoad } from './send-load.js';
 
@@ -130,11 +125,11 @@ async function onEmbedded(
     const log = await openLmdbEventLog({ path: join(dataDir, 'log') });
     try {
       await log.ensureTopics(Object.values(topics));
-      const messages = await recordsOf<RequestedMessage>(log, topics.messagesRequested.name);
-      const deliveries = await recordsOf<Delivery>(log, topics.deliveriesRecorded.name);
+      const messages = await readTopic<RequestedMessage>(log, topics.messagesRequested.name);
+      const deliveries = await readTopic<Delivery>(log, topics.deliveriesRecorded.name);
       const wrong = messagesDiffer(load, expected, messages, deliveries);
       if (wrong.length > 0) {
-        const decisions = await recordsOf<DecisionRecord>(log, topics.decisionsMade.name);
+        const decisions = await readTopic<DecisionRecord>(log, topics.decisionsMade.name);
         for (const line of decisionsAbout(wrong, expected, decisions)) say(line);
       }
       return {
@@ -150,19 +145,6 @@ async function onEmbedded(
   } finally {
     await stop();
   }
-}
-
-/** Everything on a topic of the embedded log. */
-async function recordsOf<T>(log: EventLog, topic: string): Promise<readonly T[]> {
-  const found: T[] = [];
-  for (const [partition, { first, end }] of (await log.bounds(topic)).entries()) {
-    for (let from = first; from < end;) {
-      const records = await log.read(topic, partition, from, 1000);
-      for (const { value } of records) if (value !== null) found.push(decodeJson<T>(value));
-      from = (records.at(-1)?.offset ?? end) + 1;
-    }
-  }
-  return found;
 }
 
 /** What must be and what is, at the end of a load. */

@@ -1,5 +1,5 @@
 import type { RootDatabase } from 'lmdb';
-import { RapportError, takeTurn } from '@rapport/kernel';
+import { mapInTurns, RapportError } from '@rapport/kernel';
 import type { WriteResult } from '../../document-store.js';
 import { entryKey, type Bytes, type LmdbIndex, type PlannedWrite } from './lmdb-collection.js';
 import { headOf, seal, type EncodedDocument, type StoredHead } from './stored-value.js';
@@ -134,13 +134,7 @@ const bytesOf = (writes: readonly PlannedWrite[]): number =>
  */
 async function decideAll(group: Group, { target, writes }: Call): Promise<WriteResult[]> {
   if (writes.length <= decidedAtOnce) return writes.map((write) => group.decide(target, write));
-  const results: WriteResult[] = [];
-  for (const write of writes) {
-    results.push(group.decide(target, write));
-    const turn = takeTurn();
-    if (turn !== undefined) await turn;
-  }
-  return results;
+  return await mapInTurns(writes, (write) => group.decide(target, write));
 }
 
 class Group {
