@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { nextTurn } from '@rapport/kernel';
 import type { DocumentStore } from '../document-store.js';
 import { counters } from '../testing/counters.js';
 import { documentStoreContract, type DocumentStorePlace } from './document-store.contract.js';
@@ -32,6 +33,21 @@ describe('LMDB document store, beyond the contract', () => {
     await store?.close();
     store = undefined;
     await rm(path, { recursive: true, force: true });
+  });
+
+  it('lets an urgent write of many documents wait for no turn that batches queue for', async () => {
+    store = await openLmdbDocumentStore({ path });
+    const urgent = await store.collection<{ n: number }>({ name: 'answers', urgent: true });
+    let taken = 0;
+    const batches = Array.from({ length: 60 }, async () => {
+      await nextTurn();
+      taken++;
+      for (const until = performance.now() + 3; performance.now() < until;);
+    });
+    const results = await urgent.write(Array.from({ length: 200 }, (_, n) => ({ id: `a${n}`, doc: { n } })));
+    expect(results.every(({ kind }) => kind === 'written')).toBe(true);
+    expect(taken).toBeLessThan(60);
+    await Promise.all(batches);
   });
 
   it('loses nothing that was acknowledged when its process is killed, and indexes agree with documents', async () => {

@@ -13,6 +13,9 @@ export interface LmdbDocumentStoreOptions {
   readonly path: string;
 }
 
+/** Documents of a write that are encoded and decided without letting the event loop turn. */
+const atOnce = 16;
+
 /** Collections and indexes together; LMDB wants the number beforehand. */
 const maxDatabases = 256;
 
@@ -35,10 +38,10 @@ class Environment {
   readonly groups: WriteGroups;
   readonly declared: Database<StoredDeclaration, string>;
 
-  constructor(path: string) {
+  constructor(path: string, documentsAtOnce: number) {
     // A transaction is visible when it is durable: no reader acts on what a power cut may take back.
     this.root = open({ path, overlappingSync: false, maxDbs: maxDatabases });
-    this.groups = new WriteGroups(this.root);
+    this.groups = new WriteGroups(this.root, documentsAtOnce);
     this.declared = this.root.openDB({ name: 'declarations' });
   }
 
@@ -60,7 +63,7 @@ class LmdbDocumentStore implements DocumentStore {
   constructor(path: string, lock: FolderLock) {
     this.#path = path;
     this.#lock = lock;
-    this.#usual = new Environment(`${path}/documents`);
+    this.#usual = new Environment(`${path}/documents`, atOnce);
   }
 
   async collection<T extends Document>(declaration: CollectionDeclaration<T>): Promise<Collection<T>> {
@@ -94,7 +97,8 @@ class LmdbDocumentStore implements DocumentStore {
 
   #environmentOf<T extends Document>(declaration: CollectionDeclaration<T>): Environment {
     if (declaration.urgent !== true) return this.#usual;
-    this.#urgent ??= new Environment(`${this.#path}/urgent`);
+    // Turns of the event loop are queued for by all batches: who waits for an urgent write must not wait for them too.
+    this.#urgent ??= new Environment(`${this.#path}/urgent`, Infinity);
     return this.#urgent;
   }
 

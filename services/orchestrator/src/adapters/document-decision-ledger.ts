@@ -32,6 +32,9 @@ const recordOf = ({ record }: DecisionDocument): DecisionRecord => JSON.parse(re
 /** Outcomes kept per decision, the newest. */
 const maxOutcomes = 20;
 
+/** Few: decisions wait while they go. */
+const forgottenAtOnce = 100;
+
 /** The ledger in the document store. */
 export class DocumentDecisionLedger implements DecisionLedger {
   constructor(
@@ -83,7 +86,7 @@ export class DocumentDecisionLedger implements DecisionLedger {
   }
 
   async forgetBefore(instantMs: number): Promise<number> {
-    const old = await this.collection.scan('_id', { to: decisionIdFloor(instantMs), limit: 1000 });
+    const old = await this.collection.scan('_id', { to: decisionIdFloor(instantMs), limit: forgottenAtOnce });
     if (old.length > 0) await this.collection.write(old.map(({ id }) => ({ id, remove: true })));
     return old.length;
   }

@@ -58,8 +58,8 @@ export function keysOf(
   });
 }
 
-/** Documents of a call that are read or encoded without letting the event loop turn. */
-const doneAtOnce = 16;
+/** Documents of a call that are read without letting the event loop turn. */
+const readAtOnce = 16;
 
 export class LmdbCollection<T extends Document> implements Collection<T> {
   /** A call whose documents are being encoded. */
@@ -81,7 +81,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
   }
 
   getMany(ids: readonly string[]): Promise<readonly (Stored<T> | undefined)[]> {
-    return ids.length <= doneAtOnce
+    return ids.length <= readAtOnce
       ? new Promise((resolve) => resolve(ids.map((id) => this.#read(id))))
       : mapInTurns(ids, (id) => this.#read(id));
   }
@@ -91,7 +91,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
     if (writes.length === 0) return [];
     // Calls keep their order, also where encoding the documents of one takes several turns of the event loop.
     while (this.#planning !== undefined) await this.#planning;
-    if (writes.length <= doneAtOnce)
+    if (writes.length <= this.groups.atOnce)
       return await this.groups.write(
         this,
         writes.map((write) => this.#plan(write)),

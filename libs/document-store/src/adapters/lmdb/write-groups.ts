@@ -7,8 +7,6 @@ import { causeOfCommit, withTransaction } from './commit-failure.js';
 
 /** Writes of one transaction, where there are more calls than one: handing them over holds the event loop. */
 const writesPerGroup = 500;
-/** Writes of a call that are decided without letting the event loop turn. */
-const decidedAtOnce = 16;
 /** Bytes that may wait for a flush; beyond, a write is refused so that memory stays bounded. */
 const maxWaitingBytes = 256 * 1024 * 1024;
 
@@ -46,7 +44,11 @@ export class WriteGroups {
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(root: RootDatabase) {
+  /** `atOnce`: documents of a call that are encoded or decided without letting the event loop turn. */
+  constructor(
+    root: RootDatabase,
+    readonly atOnce: number,
+  ) {
     this.#root = root;
   }
 
@@ -101,12 +103,21 @@ export class WriteGroups {
     return calls;
   }
 
+  /**
+   * Nobody else writes before the group is committed: the event loop may turn while a large call is decided. A small one
+   * is done at once: somebody may wait for it, and must not queue behind the pieces of batches.
+   */
+  async #decideAll(group: Group, { target, writes }: Call): Promise<WriteResult[]> {
+    if (writes.length <= this.atOnce) return writes.map((write) => group.decide(target, write));
+    return await mapInTurns(writes, (write) => group.decide(target, write));
+  }
+
   async #commit(calls: readonly Call[]): Promise<void> {
     try {
       this.#root.resetReadTxn();
       const group = new Group();
       const results: WriteResult[][] = [];
-      for (const call of calls) results.push(await decideAll(group, call));
+      for (const call of calls) results.push(await this.#decideAll(group, call));
       if (group.changes) await this.#root.batch(() => group.put());
       // Whoever reads from here on sees it: a snapshot that was opened earlier in this turn of the event loop would not.
       this.#root.resetReadTxn();
@@ -127,15 +138,6 @@ export class WriteGroups {
 
 const bytesOf = (writes: readonly PlannedWrite[]): number =>
   writes.reduce((bytes, { encoded }) => bytes + (encoded?.bytes.length ?? 0), 0);
-
-/**
- * Nobody else writes before the group is committed: the event loop may turn while a large call is decided. A small one
- * is done at once: somebody may wait for it, and must not queue behind the pieces of batches.
- */
-async function decideAll(group: Group, { target, writes }: Call): Promise<WriteResult[]> {
-  if (writes.length <= decidedAtOnce) return writes.map((write) => group.decide(target, write));
-  return await mapInTurns(writes, (write) => group.decide(target, write));
-}
 
 class Group {
   readonly #touched = new Map<Target, Map<string, Touched>>();
