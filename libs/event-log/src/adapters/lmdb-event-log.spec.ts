@@ -41,6 +41,19 @@ describe('LMDB event log, beyond the contract', () => {
   const all = async (from: EventLog): Promise<LogRecord[]> =>
     (await Promise.all([0, 1, 2, 3].map((partition) => from.read(topic, partition, 0, 1_000_000)))).flat();
 
+  it('leaves records alone that somebody still has when the memory of their chunk is used again', async () => {
+    log = await openLmdbEventLog({ path });
+    await log.ensureTopics([{ name: topic, partitions: 1, retentionMs: -1 }]);
+    const had: LogRecord[] = [];
+    for (let n = 0; n < 400; n++) {
+      await log.append(topic, [{ key: 'k', value: Buffer.from(`${n} `.repeat(2000)) }]);
+      had.push(...(await log.read(topic, 0, n, 1)));
+    }
+    expect(had.map(({ offset }) => offset)).toEqual(Array.from({ length: 400 }, (_, n) => n));
+    for (const record of had) expect(text(record)).toBe(`${record.offset} `.repeat(2000));
+    expect((await log.read(topic, 0, 0, 400)).map(text)).toEqual(had.map(text));
+  });
+
   it('loses nothing that was acknowledged when its process is killed, and no append is there by halves', async () => {
     const root = fileURLToPath(new URL('../../../../', import.meta.url));
     const script = join(root, 'libs/event-log/src/testing/append-until-killed.ts');

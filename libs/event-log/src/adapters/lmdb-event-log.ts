@@ -15,6 +15,7 @@ import type {
 import { partitionOfKey } from '../partitioner.js';
 import { checkRecord, topicMissing } from '../record-limits.js';
 import { EventLoopTurns } from '../consuming/event-loop-turns.js';
+import { ChunkMemory } from './lmdb/chunk-memory.js';
 import { CommittedPositions } from './lmdb/committed-positions.js';
 import { ConsumerGroup } from './lmdb/consumer-group.js';
 import { GroupCommit } from './lmdb/group-commit.js';
@@ -77,6 +78,7 @@ class LmdbEventLog implements EventLog {
   readonly #bounds: Database<{ first: number; end: number }, [string, number]>;
   readonly #positions: CommittedPositions;
   readonly #commits: GroupCommit;
+  readonly #pieces = new ChunkMemory();
   readonly #topics = new Map<string, Topic>();
   readonly #groups = new Map<string, ConsumerGroup>();
   readonly #consumers = new Set<Consumer>();
@@ -94,7 +96,7 @@ class LmdbEventLog implements EventLog {
     this.#declared = root.openDB({ name: 'topics' });
     this.#chunks = root.openDB({ name: 'chunks', encoding: 'binary', keyEncoding: 'binary' });
     this.#bounds = root.openDB({ name: 'bounds' });
-    this.#commits = new GroupCommit(root, this.#chunks, () => this.#positions.put());
+    this.#commits = new GroupCommit(root, this.#chunks, this.#pieces, () => this.#positions.put());
     this.#positions = new CommittedPositions(root.openDB({ name: 'positions' }), () => {
       this.#commits.drain().catch(() => undefined);
     });
@@ -263,7 +265,8 @@ class LmdbEventLog implements EventLog {
       };
       const [newest] = [...this.#chunks.getKeys(range)];
       const end = Math.max(kept?.end ?? 0, newest === undefined ? 0 : offsetOfKey(newest) + 1);
-      return new PartitionLog(this.#chunks, contract.name, id, partition, { first: kept?.first ?? 0, end });
+      const bounds = { first: kept?.first ?? 0, end };
+      return new PartitionLog(this.#chunks, contract.name, id, partition, bounds, this.#pieces);
     });
     return { name: contract.name, id, contract, partitions };
   }

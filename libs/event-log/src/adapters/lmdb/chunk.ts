@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { RapportError } from '@rapport/kernel';
 import type { LogRecord, NewRecord } from '../../event-log.js';
+import type { ChunkMemory } from './chunk-memory.js';
 
 // One chunk holds the records that one flush adds to one partition. Little-endian:
 //   header  crc32 of all that follows u32 | format u32 | records u32 | largest frame u32 | first offset f64 | newest timestamp f64
@@ -23,8 +24,16 @@ export class ChunkBuilder {
   #count = 0;
 
   /** `expectedBytes`: what the chunk will probably take; a good guess spares copying. */
-  constructor(expectedBytes = 4096) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(expectedBytes, 1024));
+  constructor(
+    private readonly pieces: ChunkMemory,
+    expectedBytes = 4096,
+  ) {
+    this.#buffer = pieces.take(expectedBytes);
+  }
+
+  /** What the chunk lies in; whoever has it last gives it back. */
+  get piece(): Buffer {
+    return this.#buffer;
   }
 
   get count(): number {
@@ -74,8 +83,9 @@ export class ChunkBuilder {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    const larger = this.pieces.take(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#length);
+    this.pieces.give(this.#buffer);
     this.#buffer = larger;
   }
 }

@@ -3,6 +3,7 @@ import { RapportError } from '@rapport/kernel';
 import type { NewRecord, Position } from '../../event-log.js';
 import { partitionOfKey } from '../../partitioner.js';
 import { ChunkBuilder, chunkBytes } from './chunk.js';
+import type { ChunkMemory } from './chunk-memory.js';
 import { chunkKey, type PartitionLog, type WarmChunk } from './partition-log.js';
 import { causeOfCommit, withTransaction } from './commit-failure.js';
 
@@ -38,12 +39,19 @@ export class GroupCommit {
   readonly #root: RootDatabase;
   readonly #chunks: Database<Buffer, Buffer>;
   readonly #alongside: () => void;
+  readonly #pieces: ChunkMemory;
   #next = new Flush();
   #running: Promise<void> | undefined;
 
   /** `alongside` is called inside each transaction, to write what need not cause one by itself. */
-  constructor(root: RootDatabase, chunks: Database<Buffer, Buffer>, alongside: () => void) {
+  constructor(
+    root: RootDatabase,
+    chunks: Database<Buffer, Buffer>,
+    pieces: ChunkMemory,
+    alongside: () => void,
+  ) {
     this.#root = root;
+    this.#pieces = pieces;
     this.#chunks = chunks;
     this.#alongside = alongside;
   }
@@ -67,7 +75,9 @@ export class GroupCommit {
       if (record === undefined) continue;
       const number = partitionOfKey(record.key, topic.partitions.length);
       partitions[i] = number;
-      ordinals[i] = add(flush, topic.partitions[number], record, record.timestampMs ?? nowMs);
+      const log = topic.partitions[number];
+      if (log === undefined) throw new Error('a partition is missing');
+      ordinals[i] = this.#add(flush, log, record, record.timestampMs ?? nowMs);
     }
     return new Promise((resolve, reject) => {
       flush.calls.push({ topic, partitions, ordinals, resolve, reject });
@@ -79,6 +89,22 @@ export class GroupCommit {
   async drain(): Promise<void> {
     await this.#running;
     await this.#write(new Flush());
+  }
+
+  #add(flush: Flush, log: PartitionLog, record: NewRecord, timestampMs: number): number {
+    let entry = flush.chunks.get(log);
+    if (entry === undefined) flush.chunks.set(log, (entry = { builders: [this.#builder(log)], count: 0 }));
+    let builder = entry.builders.at(-1);
+    if (builder === undefined || builder.bytes >= chunkBytes)
+      entry.builders.push((builder = this.#builder(log)));
+    const before = builder.bytes;
+    builder.add(record, timestampMs, builder.count);
+    flush.bytes += builder.bytes - before;
+    return entry.count++;
+  }
+
+  #builder(log: PartitionLog): ChunkBuilder {
+    return new ChunkBuilder(this.#pieces, log.usualChunkBytes);
   }
 
   #start(): void {
@@ -119,7 +145,7 @@ export class GroupCommit {
           log.usualChunkBytes = bytes.length + (bytes.length >> 2);
           const last = first + builder.count - 1;
           withTransaction(this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes));
-          warm.push({ first, last, chunk: bytes });
+          warm.push({ first, last, chunk: bytes, piece: builder.piece });
           first = last + 1;
         }
         advances.push(() => log.advance(log.end + count, warm));
@@ -135,20 +161,6 @@ export class GroupCommit {
     flush.chunks.clear();
     advances.length = 0;
   }
-}
-
-function add(flush: Flush, log: PartitionLog | undefined, record: NewRecord, timestampMs: number): number {
-  if (log === undefined) throw new Error('a partition is missing');
-  let entry = flush.chunks.get(log);
-  if (entry === undefined)
-    flush.chunks.set(log, (entry = { builders: [new ChunkBuilder(log.usualChunkBytes)], count: 0 }));
-  let builder = entry.builders.at(-1);
-  if (builder === undefined || builder.bytes >= chunkBytes)
-    entry.builders.push((builder = new ChunkBuilder(log.usualChunkBytes)));
-  const before = builder.bytes;
-  builder.add(record, timestampMs, builder.count);
-  flush.bytes += builder.bytes - before;
-  return entry.count++;
 }
 
 function positionsOf(call: Call, firsts: ReadonlyMap<PartitionLog, number>): Position[] {

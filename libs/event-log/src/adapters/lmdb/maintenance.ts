@@ -1,6 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { LogRecord, TopicContract } from '../../event-log.js';
 import { ChunkBuilder, chunkBytes, countOf, decodeChunk, newestTimestampOf } from './chunk.js';
+import { ChunkMemory } from './chunk-memory.js';
 import { chunkKey, offsetOfKey, type PartitionLog } from './partition-log.js';
 import { withTransaction } from './commit-failure.js';
 
@@ -51,7 +52,8 @@ async function expire(stores: MaintainedStores, log: PartitionLog, beforeMs: num
 async function compact(stores: MaintainedStores, log: PartitionLog, nowMs: number): Promise<void> {
   const end = log.end;
   const newest = await newestOffsets(stores, log, end);
-  let builder = new ChunkBuilder();
+  const pieces = new ChunkMemory();
+  let builder = new ChunkBuilder(pieces);
   let first = -1;
   let replaced: Buffer[] = [];
   let untouched = true;
@@ -59,7 +61,7 @@ async function compact(stores: MaintainedStores, log: PartitionLog, nowMs: numbe
     const last = replaced.at(-1);
     if (last !== undefined && !(untouched && replaced.length === 1))
       await replace(stores, log, end, replaced, builder, first);
-    [builder, first, replaced, untouched] = [new ChunkBuilder(), -1, [], true];
+    [builder, first, replaced, untouched] = [new ChunkBuilder(pieces), -1, [], true];
   };
   for await (const { key, value } of chunksOf(stores, log, end)) {
     const records = decodeChunk(value, log.topic, log.partition);

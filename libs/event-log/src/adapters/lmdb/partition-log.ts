@@ -1,6 +1,7 @@
 import type { Database } from 'lmdb';
 import type { LogRecord } from '../../event-log.js';
 import { decodeChunk, recordsOf } from './chunk.js';
+import type { ChunkMemory } from './chunk-memory.js';
 
 /** A key that sorts by topic, partition and offset: topic number u16, partition u16, offset f64, big-endian. */
 export function chunkKey(topicId: number, partition: number, offset: number): Buffer {
@@ -18,10 +19,12 @@ interface WarmChunk {
   readonly last: number;
   /** As it was stored: a chunk holds far less than the objects of its records, which would outlive their readers. */
   readonly chunk: Buffer;
+  /** What the chunk lies in. */
+  readonly piece: Buffer;
 }
 
-/** Newest chunks kept decoded per partition, so that consumers at the end of the log read no disk page. */
-const warmBytes = 2 * 1024 * 1024;
+/** Newest chunks kept in memory per partition, so that consumers at the end of the log read no disk page. */
+const warmBytes = 1024 * 1024;
 
 /** One partition of one topic: its bounds, its newest records, and who waits for more. */
 export class PartitionLog {
@@ -32,6 +35,7 @@ export class PartitionLog {
   usualChunkBytes = 4096;
   readonly #chunks: Database<Buffer, Buffer>;
   readonly #waiting = new Set<() => void>();
+  readonly #pieces: ChunkMemory;
   #warm: WarmChunk[] = [];
   #warmSize = 0;
 
@@ -41,8 +45,10 @@ export class PartitionLog {
     readonly topicId: number,
     readonly partition: number,
     bounds: { readonly first: number; readonly end: number },
+    pieces: ChunkMemory,
   ) {
     this.#chunks = chunks;
+    this.#pieces = pieces;
     this.first = bounds.first;
     this.end = bounds.end;
   }
@@ -71,23 +77,29 @@ export class PartitionLog {
     this.end = end;
     for (const chunk of chunks) {
       this.#warm.push(chunk);
-      this.#warmSize += chunk.chunk.buffer.byteLength;
+      this.#warmSize += chunk.piece.length;
     }
-    while (this.#warmSize > warmBytes && this.#warm.length > 1)
-      this.#warmSize -= this.#warm.shift()?.chunk.buffer.byteLength ?? 0;
+    let surplus = 0;
+    while (this.#warmSize > warmBytes && surplus < this.#warm.length - 1) this.#cool(this.#warm[surplus++]);
+    if (surplus > 0) this.#warm.splice(0, surplus);
     for (const wake of this.#waiting) wake();
   }
 
   /** Compaction and retention changed what is stored. */
   forgetWarm(): void {
-    this.#warm = [];
-    this.#warmSize = 0;
+    for (const chunk of this.#warm.splice(0)) this.#cool(chunk);
   }
 
   /** Calls back on every advance until the answer is called. */
   onAdvance(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
+  }
+
+  #cool(chunk: WarmChunk | undefined): void {
+    if (chunk === undefined) return;
+    this.#warmSize -= chunk.piece.length;
+    this.#pieces.give(chunk.piece);
   }
 
   #warmFrom(offset: number): readonly LogRecord[] | undefined {
@@ -97,7 +109,8 @@ export class PartitionLog {
     for (let at = this.#warm.length - 1; at >= 0; at--) {
       const chunk = this.#warm[at];
       if (chunk !== undefined && chunk.first <= offset)
-        return recordsOf(chunk.chunk, this.topic, this.partition).slice(offset - chunk.first);
+        // A copy: the piece is used again, perhaps while somebody still has the records.
+        return recordsOf(Buffer.from(chunk.chunk), this.topic, this.partition).slice(offset - chunk.first);
     }
     return undefined;
   }
