@@ -1,21 +1,23 @@
 import type { DecisionRecord } from '@rapport/contracts';
 
-interface Written {
+interface Texts {
   readonly record: string;
   readonly candidates: string;
 }
 
-const known = new WeakMap<DecisionRecord, Written>();
+/** Where a record carries its texts: on itself, so that they go with it. A WeakMap would keep each until the next full collection. */
+const texts = Symbol('texts');
 
-/** A record never changes, and with many candidates it is large: ledger, topic and answer share one text. */
-function written(record: DecisionRecord): Written {
-  let texts = known.get(record);
-  if (texts === undefined) {
-    const { candidates: list, ...rest } = record;
-    const candidates = JSON.stringify(list);
-    known.set(record, (texts = { record: withCandidates(rest, candidates), candidates }));
-  }
-  return texts;
+/**
+ * A record never changes, and with many candidates it is large: ledger, topic and answer share one text. A property
+ * under a symbol is in no JSON and no copy of a record's fields that names them.
+ */
+function written(record: DecisionRecord & { [texts]?: Texts }): Texts {
+  const known = record[texts];
+  if (known !== undefined) return known;
+  const { candidates: list, ...rest } = record;
+  const candidates = JSON.stringify(list);
+  return (record[texts] = { record: withCandidates(rest, candidates), candidates });
 }
 
 const withCandidates = (rest: object, candidates: string): string =>
