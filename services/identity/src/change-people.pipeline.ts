@@ -6,7 +6,8 @@ import type { Identifier } from '@rapport/kernel';
 import { edgeKey, observe, pairOf, type Edge } from './domain/evidence.js';
 import type { HistoryEntry } from './domain/identifier-document.js';
 import { alone, type Person } from './domain/person.js';
-import { pathBetween } from './domain/partition.js';
+import type { MergeRules } from './domain/merge-rules.js';
+import { groupBefore, pathBetween } from './domain/partition.js';
 import {
   blockedIdentifier,
   contended,
@@ -87,12 +88,13 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
       const untold = new Untold();
       await learnEvidence(ports, { origins: [from, to], edges: [] }, untold);
       const { one, other } = await rootsOf(from, to, untold);
-      const refusal = ports.rules.refusal(personOf(one).members, personOf(other).members);
-      if (one.id !== other.id && refusal !== undefined) {
+      const edge = observe(from, to, ports.clock.now(), 'api');
+      const refusal =
+        one.id === other.id ? undefined : refusalOf(edge, personOf(one), personOf(other), ports.rules);
+      if (refusal !== undefined) {
         await tell(untold);
         throw linkRefused(refusal);
       }
-      const edge = observe(from, to, ports.clock.now(), 'api');
       const known = personOf(one).edges.some((it) => edgeKey(it) === edgeKey(edge));
       const change = known ? { lift: edge } : { add: edge, lift: edge };
       const history = known ? [] : [{ ...entryOf(ports, 'link', from, to, reason), lifts: true as const }];
@@ -165,6 +167,20 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
       throw contended('forget a person', maxForgetAttempts);
     },
   };
+}
+
+/**
+ * Why two people cannot become one by a link of now. Evidence from ahead of the clock does not count against it: weighed
+ * in its order it comes after the link.
+ */
+function refusalOf(edge: Edge, one: Person, other: Person, rules: MergeRules): string | undefined {
+  const refusal = rules.refusal(one.members, other.members);
+  if (refusal === undefined) return undefined;
+  const now = [
+    groupBefore(edge.a, one.members.includes(edge.a) ? one.edges : other.edges, edge, rules),
+    groupBefore(edge.b, one.members.includes(edge.b) ? one.edges : other.edges, edge, rules),
+  ] as const;
+  return rules.refusal(...now) === undefined ? undefined : refusal;
 }
 
 const inWords = ({ a, b }: Edge): string => `${a} – ${b}`;
