@@ -11,6 +11,7 @@ export type {
   WriteResult,
 } from './document-store.js';
 export {
+  loadDocumentStoreDriver,
   openDocumentStore,
   openLmdbDocumentStore,
   openMongoDocumentStore,

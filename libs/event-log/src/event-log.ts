@@ -95,8 +95,9 @@ export interface Consumer {
 /** How a consumer came into its group after its start. */
 export interface Admission {
   readonly group: string;
-  /** From asking until the group let it in: the broker's and the other members' time. */
-  readonly joinMs: number;
+  /** When it asked and when the group let it in, as performance.now() tells: between them is the broker's and the other members' time. */
+  readonly askedAtMs: number;
+  readonly joinedAtMs: number;
 }
 
 /** A partitioned, durable, replayable log. The contract suite (`eventLogContract`) says what holds for every adapter. */

@@ -13,13 +13,15 @@ export type {
 export {
   applyTopics,
   checkTopics,
+  loadEventLogDriver,
   openEventLog,
   openKafkaEventLog,
   openLmdbEventLog,
+  openSettledEventLog,
   type EventLogOptions,
 } from './open-event-log.js';
 export type { LmdbEventLogOptions } from './adapters/lmdb-event-log.js';
-export type { KafkaEventLogOptions } from './adapters/kafka-event-log.js';
+export type { KafkaEventLogOptions, SettledEventLog } from './adapters/kafka-event-log.js';
 export type { TopicDifference } from './adapters/kafka/topic-settings.js';
 export { murmur2, partitionOfKey } from './partitioner.js';
 export { maxKeyLength, maxRecordBytes } from './record-limits.js';

@@ -1,6 +1,6 @@
 import type { EventLog, TopicContract } from './event-log.js';
 import type * as kafkaAdapter from './adapters/kafka-event-log.js';
-import type { KafkaEventLogOptions } from './adapters/kafka-event-log.js';
+import type { KafkaEventLogOptions, SettledEventLog } from './adapters/kafka-event-log.js';
 import type { LmdbEventLogOptions } from './adapters/lmdb-event-log.js';
 import type { TopicDifference } from './adapters/kafka/topic-settings.js';
 
@@ -11,6 +11,26 @@ export type EventLogOptions =
 /** Opens the event log on the engine that the deployment chose. */
 export function openEventLog(options: EventLogOptions): Promise<EventLog> {
   return options.kind === 'lmdb' ? openLmdbEventLog(options) : openKafkaEventLog(options);
+}
+
+/**
+ * Opens the event log with its topics as declared: `check` compares, `apply` first does what moves no record. Answers
+ * what is not as the contracts say; the embedded log makes its topics so, and throws where it cannot.
+ */
+export async function openSettledEventLog(
+  options: EventLogOptions,
+  contracts: readonly TopicContract[],
+  how: 'check' | 'apply',
+): Promise<SettledEventLog> {
+  if (options.kind === 'kafka') return (await kafka()).openSettledKafkaEventLog(options, contracts, how);
+  const log = await openLmdbEventLog(options);
+  try {
+    await log.ensureTopics(contracts);
+    return { log, differences: [] };
+  } catch (thrown) {
+    await log.close();
+    throw thrown;
+  }
 }
 
 /** What is not as the contracts say; the embedded log makes its topics as they are declared, so there nothing ever is. */
@@ -31,6 +51,11 @@ export async function applyTopics(
 
 // A driver is loaded with the first log that needs it: a process starts sooner without the other one.
 const kafka = (): Promise<typeof kafkaAdapter> => import('./adapters/kafka-event-log.js');
+
+/** Loads what an engine needs, so that a log opens sooner later. */
+export async function loadEventLogDriver(kind: EventLogOptions['kind']): Promise<void> {
+  await (kind === 'kafka' ? kafka() : import('./adapters/lmdb-event-log.js'));
+}
 
 /** Opens the event log that a Kafka cluster keeps. */
 export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {

@@ -12,7 +12,7 @@ import { DefinitionSet } from './checks/definition-set.js';
 import type { Playbook } from './definitions.js';
 import { readEntries } from './playbook-files.js';
 import { formatProblem, inReadingOrder, type Problem } from './problem.js';
-import { createSchemaCheck } from './schema-check.js';
+import { schemaCheck } from './schema-check.js';
 
 /** Share of people from whom a tactic is withheld where neither it nor the playbook says otherwise. */
 const defaultHoldout = 0.1;
@@ -50,7 +50,7 @@ async function examine(dir: string): Promise<{ problems: Problem[]; set: Definit
   const problems: Problem[] = [];
   const report = (problem: Problem): void => void problems.push(problem);
   const entries = await readEntries(dir, report);
-  const passes = createSchemaCheck();
+  const passes = schemaCheck();
   const accepted = entries.filter((entry) => passes(entry, report));
   const set = new DefinitionSet(accepted, entries, ({ entry }, path, message, severity = 'error') => {
     report({

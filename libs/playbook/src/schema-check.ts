@@ -14,8 +14,19 @@ interface SchemaNode {
 /** Checks an entry against its JSON Schema and answers whether it may be used. */
 export type SchemaCheck = (entry: Entry, report: (problem: Problem) => void) => boolean;
 
-/** Compiles `schema/terms.schema.json`, the file that editors use too. */
-export function createSchemaCheck(): SchemaCheck {
+let compiled: SchemaCheck | undefined;
+
+/** The check against `schema/terms.schema.json`, the file that editors use too; compiled once in a process. */
+export function schemaCheck(): SchemaCheck {
+  return (compiled ??= createSchemaCheck());
+}
+
+/** Compiles the schema, so that a playbook loads sooner later. */
+export function prepareSchemaCheck(): void {
+  schemaCheck();
+}
+
+function createSchemaCheck(): SchemaCheck {
   const terms = JSON.parse(readFileSync(new URL('../schema/terms.schema.json', import.meta.url), 'utf8')) as {
     $id: string;
   };

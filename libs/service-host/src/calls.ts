@@ -7,7 +7,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { RapportError, type ErrorStatus } from '@rapport/kernel';
-import { serviceDefinition, type ContractMethod, type ServiceContract } from './grpc-server.js';
+import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
 /** Reaches other services by their contract: in process where they live here, over gRPC otherwise. */
 export interface Calls {

@@ -5,7 +5,7 @@ import { openDocumentStore, type DocumentStore, type DocumentStoreOptions } from
 import {
   applyTopics,
   checkTopics,
-  openEventLog,
+  openSettledEventLog,
   type EventLog,
   type EventLogOptions,
   type TopicDifference,
@@ -47,21 +47,38 @@ function documentStoreOptions(config: HostConfig): DocumentStoreOptions {
   return { kind: 'mongodb', uri: config.RAPPORT_MONGODB_URI ?? '' };
 }
 
-/** Opens log and store, with the topics as declared; what was opened is in `opened`, also when a later part fails. */
+/**
+ * Opens log and store side by side, with the topics as declared; what was opened is in `opened`, also when another part
+ * fails.
+ */
 export async function openEngines(
   config: HostConfig,
   opened: { close(): Promise<void> | void }[],
 ): Promise<{ log: EventLog; store: DocumentStore }> {
-  const options = eventLogOptions(config);
   if (config.RAPPORT_EVENT_LOG === 'lmdb' || config.RAPPORT_DOCUMENT_STORE === 'lmdb')
     await mustTakeWrites(resolve(config.RAPPORT_DATA_DIR));
-  await settleTopics(options, config.RAPPORT_TOPICS);
-  const log = await openEventLog(options);
-  opened.push(log);
-  await log.ensureTopics(Object.values(topics));
-  const store = await openDocumentStore(documentStoreOptions(config));
-  opened.push(store);
-  return { log, store };
+  const kept = <T extends { close(): Promise<void> | void }>(part: T): T => {
+    opened.push(part);
+    return part;
+  };
+  const [log, store] = await Promise.allSettled([
+    openLog(config, kept),
+    openDocumentStore(documentStoreOptions(config)).then(kept),
+  ]);
+  if (log.status === 'rejected') throw log.reason;
+  if (store.status === 'rejected') throw store.reason;
+  return { log: log.value, store: store.value };
+}
+
+async function openLog(config: HostConfig, kept: (log: EventLog) => EventLog): Promise<EventLog> {
+  const { log, differences } = await openSettledEventLog(
+    eventLogOptions(config),
+    Object.values(topics),
+    config.RAPPORT_TOPICS,
+  );
+  kept(log);
+  refuse(differences);
+  return log;
 }
 
 /** What a fresh log and store need at least; LMDB itself ends the process where it cannot lay out its files. */
@@ -86,7 +103,10 @@ async function mustTakeWrites(folder: string): Promise<void> {
 
 /** Brings a cluster's topics to the declarations (`apply`) or finds out whether they are so. Throws EVENT_LOG_TOPIC_MISMATCH. */
 export async function settleTopics(options: EventLogOptions, how: 'check' | 'apply'): Promise<void> {
-  const differences = await topicDifferences(options, how);
+  refuse(await topicDifferences(options, how));
+}
+
+function refuse(differences: readonly TopicDifference[]): void {
   if (differences.length === 0) return;
   const lines = differences.map(
     ({ topic, setting, is, expected, remedy }) =>

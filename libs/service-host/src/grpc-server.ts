@@ -8,37 +8,12 @@ import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
-  type MethodDefinition,
-  type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { RapportError, messageOf, type ErrorStatus } from '@rapport/kernel';
 import { hasApiToken, type Credentials } from './credentials.js';
-
-/** One method as ts-proto's generic definitions describe it. */
-export interface ContractMethod {
-  readonly name: string;
-  readonly requestType: {
-    encode(message: never): { finish(): Uint8Array };
-    decode(input: Uint8Array): unknown;
-  };
-  readonly requestStream: boolean;
-  readonly responseType: {
-    encode(message: never): { finish(): Uint8Array };
-    decode(input: Uint8Array): unknown;
-  };
-  readonly responseStream: boolean;
-}
-
-/** A service as ts-proto's generic definitions describe it. */
-export interface ServiceContract {
-  readonly name: string;
-  readonly fullName: string;
-  readonly methods: Readonly<Record<string, ContractMethod>>;
-}
+import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
 /** What an implementation may ask about a call beyond its request; absent for calls in process. */
 export interface CallContext {
@@ -69,23 +44,6 @@ const statusCodes: Record<ErrorStatus, GrpcStatus> = {
   unimplemented: GrpcStatus.UNIMPLEMENTED,
   internal: GrpcStatus.INTERNAL,
 };
-
-/** The gRPC definition of one service, for server and client alike. */
-export function serviceDefinition(contract: ServiceContract): ServiceDefinition {
-  const methods: Record<string, MethodDefinition<unknown, unknown>> = {};
-  for (const [key, method] of Object.entries(contract.methods)) {
-    methods[key] = {
-      path: `/${contract.fullName}/${method.name}`,
-      requestStream: method.requestStream,
-      responseStream: method.responseStream,
-      requestSerialize: (message) => Buffer.from(method.requestType.encode(message as never).finish()),
-      requestDeserialize: (bytes) => method.requestType.decode(bytes),
-      responseSerialize: (message) => Buffer.from(method.responseType.encode(message as never).finish()),
-      responseDeserialize: (bytes) => method.responseType.decode(bytes),
-    };
-  }
-  return methods;
-}
 
 function toStatus(
   thrown: unknown,
@@ -127,7 +85,15 @@ export class GrpcServer {
       Object.fromEntries(this.#names.map((name) => [name, 'NOT_SERVING' as const])),
     );
     this.#health.addToServer(this.#server);
-    new ReflectionService(reflectionPackages(options.bindings)).addToServer(this.#server);
+  }
+
+  /** Lets clients ask for the contracts. */
+  async reflect(): Promise<void> {
+    const { load } = await import('@grpc/proto-loader');
+    const { ReflectionService } = await import('@grpc/reflection');
+    const files = new Set(this.options.bindings.map(({ contract }) => protoFileOf(contract)));
+    const packages = await load([...files], { keepCase: true, includeDirs: [protoDir()] });
+    new ReflectionService(packages).addToServer(this.#server);
   }
 
   /** Listens; answers the port taken. */
@@ -237,13 +203,8 @@ export class GrpcServer {
 }
 
 /** The folder `proto/` of this checkout or image. */
-export function protoDir(): string {
+function protoDir(): string {
   return process.env['RAPPORT_PROTO_DIR'] ?? join(dirname(fileURLToPath(import.meta.url)), '../../../proto');
-}
-
-function reflectionPackages(bindings: readonly GrpcBinding[]): ReturnType<typeof loadSync> {
-  const files = new Set(bindings.map(({ contract }) => protoFileOf(contract)));
-  return loadSync([...files], { keepCase: true, includeDirs: [protoDir()] });
 }
 
 const protoFiles: Record<string, string> = {

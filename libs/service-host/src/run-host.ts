@@ -9,13 +9,13 @@ import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
 import { systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
-import { createTelemetry, type Telemetry } from '@rapport/telemetry';
+import { createTelemetry, openTracing, type Telemetry } from '@rapport/telemetry';
 import { createCalls } from './calls.js';
 import { loadCredentials } from './credentials.js';
 import { EngineHealth, watchedLog, watchedStore } from './engine-health.js';
 import { openEngines } from './engines.js';
-import { GrpcServer } from './grpc-server.js';
 import { readHostConfig, type HostConfig } from './host.config.js';
+import { GrpcServer } from './grpc-server.js';
 import { createHttpServer } from './http-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
 import { HOST, Rooms, type Host } from './room.js';
@@ -74,24 +74,26 @@ class HostFastifyAdapter extends FastifyAdapter {
 }
 
 /**
- * Starts a process: configuration → log and store → playbook → rooms → listen → ready. Throws with everything undone
- * when a part cannot start.
+ * Starts a process: configuration → log, store and playbook side by side → rooms, which begin to consume → listen →
+ * ready. Throws with everything undone when a part cannot start.
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
+  const endpoint = config.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const opened: { close(): Promise<void> | void }[] = [];
+  const engines = openEngines(config, opened);
+  // Told where it is waited for.
+  engines.catch(() => undefined);
   const telemetry = createTelemetry({
     service: options.service,
     level: config.RAPPORT_LOG_LEVEL,
     readable: process.stdout.isTTY && config.RAPPORT_LOG_LEVEL !== 'silent',
     processMetrics: true,
-    ...(config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
-      ? {}
-      : { otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT }),
+    ...(endpoint === undefined ? {} : { tracing: await openTracing(options.service, endpoint) }),
   });
-  const playbook = await loadPlaybook(resolve(config.RAPPORT_PLAYBOOK_DIR));
-  const opened: { close(): Promise<void> | void }[] = [];
   try {
-    const { log, store } = await openEngines(config, opened);
+    const playbook = await loadPlaybook(resolve(config.RAPPORT_PLAYBOOK_DIR));
+    const { log, store } = await engines;
     const health = new EngineHealth();
     const clock =
       config.RAPPORT_CLOCK === 'virtual'
@@ -117,6 +119,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     };
     return await open(host, health, config, options, opened);
   } catch (thrown) {
+    await Promise.allSettled([engines]);
     for (const part of opened.reverse()) await part.close();
     throw thrown;
   }
@@ -174,16 +177,16 @@ async function open(
     mountOperations(scope, { host, rooms: all, health, startedAtMs, settle });
     done();
   });
-  for (const room of all) {
-    await room.start();
-    opened.push({ close: () => room.stop() });
-  }
   const grpc = new GrpcServer({
     bindings: all.flatMap((room) => room.grpc ?? []),
     credentials: host.credentials,
     loopback: config.loopback,
     onBug,
   });
+  for (const room of all) {
+    await room.start();
+    opened.push({ close: () => room.stop() });
+  }
   const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
@@ -197,6 +200,9 @@ async function open(
   );
   grpc.setServing((await notReady(all, health)).length === 0);
   watch.unref();
+  // Reading the contracts takes a tenth of a second, which consumers should not wait for.
+  if (host.log.admitted === undefined) await grpc.reflect();
+  else void host.log.admitted().then(() => grpc.reflect().catch(onBug));
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {

@@ -1,6 +1,18 @@
 import type { Type } from '@nestjs/common';
+import type { Admission } from '@rapport/event-log';
 import { messageOf, RapportError } from '@rapport/kernel';
 import { runHost, type RunningHost } from './run-host.js';
+
+/** How long at least one group was asked and had not answered: groups that are asked side by side count once. */
+function coveredMs(admissions: readonly Admission[]): number {
+  let covered = 0;
+  let upToMs = -Infinity;
+  for (const { askedAtMs, joinedAtMs } of [...admissions].sort((a, b) => a.askedAtMs - b.askedAtMs)) {
+    covered += Math.max(0, joinedAtMs - Math.max(askedAtMs, upToMs));
+    upToMs = Math.max(upToMs, joinedAtMs);
+  }
+  return covered;
+}
 
 /** `main.ts` of a service: starts it, says where it listens, stops on SIGTERM and SIGINT; exits 1 when it cannot start. */
 export async function runService(service: string, module: Type): Promise<void> {
@@ -20,7 +32,7 @@ export async function runService(service: string, module: Type): Promise<void> {
   const { httpUrl, grpcAddress, metricsUrl } = running;
   process.send?.({ kind: 'ready', httpUrl, grpcAddress, metricsUrl });
   void running.host.log.admitted?.().then((admissions) => {
-    const joinMs = admissions.reduce((sum, admission) => sum + admission.joinMs, 0);
+    const joinMs = coveredMs(admissions);
     if (process.connected) process.send?.({ kind: 'consuming', joinMs });
   });
   log.info({ http: running.httpUrl, grpc: running.grpcAddress, metrics: running.metricsUrl }, 'listening');

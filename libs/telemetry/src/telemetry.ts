@@ -1,7 +1,7 @@
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-import { createTracing, type Tracing } from './tracing.js';
+import type { Tracing } from './tracing.js';
 
 export type { Logger };
 
@@ -26,14 +26,19 @@ export interface TelemetryOptions {
   readonly readable?: boolean;
   /** Process metrics (memory, event loop) too. Default false. */
   readonly processMetrics?: boolean;
-  /** OTLP/HTTP collector, for example http://127.0.0.1:4318; absent: no tracing. */
-  readonly otlpEndpoint?: string;
+  /** Absent: no tracing. */
+  readonly tracing?: Tracing;
 }
 
 /** Boundaries of OpenTelemetry's semantic conventions for durations, in seconds, with finer steps below 5 ms. */
 const secondsBuckets = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
+
+/** Tracing to an OTLP/HTTP collector, loaded only where there is one. */
+export async function openTracing(service: string, endpoint: string): Promise<Tracing> {
+  return (await import('./tracing.js')).createTracing(service, endpoint);
+}
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const registry = new Registry();
@@ -49,9 +54,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   return {
     log,
     registry,
-    ...(options.otlpEndpoint === undefined
-      ? {}
-      : { tracing: createTracing(options.service, options.otlpEndpoint) }),
+    ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     counter: (name, help, labels = []) =>
       (registry.getSingleMetric(name) as Counter | undefined) ??
       new Counter({ name, help, labelNames: [...labels], registers: [registry] }),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { endAll } from './ending.js';
-import { median } from './recoveries.js';
+import { median, type Recovery } from './recoveries.js';
 import { runSeed, waysToRun, type SeedReport, type WayToRun } from './run-seed.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -50,6 +50,14 @@ const program = new Command('chaos')
     process.exitCode = (await runAll(options)) ? 0 : 1;
   });
 
+const restartsOf = (
+  recoveries: readonly Recovery[],
+): { restarts: number; medianConsumingMs: number; medianOwnMs: number } => ({
+  restarts: recoveries.length,
+  medianConsumingMs: median(recoveries.map(({ consumingMs }) => consumingMs)),
+  medianOwnMs: median(recoveries.map(({ ownMs }) => ownMs)),
+});
+
 async function runAll({ seeds, from, events, kills, ways, json }: Options): Promise<boolean> {
   mkdirSync(logs, { recursive: true });
   const reports: SeedReport[] = [];
@@ -68,9 +76,9 @@ async function runAll({ seeds, from, events, kills, ways, json }: Options): Prom
     events: reports.reduce((sum, report) => sum + report.events, 0),
     kills: reports.reduce((sum, report) => sum + report.kills, 0),
     violations: reports.reduce((sum, report) => sum + report.violations.length, 0),
-    restarts: recoveries.length,
-    medianConsumingMs: median(recoveries.map(({ consumingMs }) => consumingMs)),
-    medianOwnMs: median(recoveries.map(({ ownMs }) => ownMs)),
+    ...restartsOf(recoveries),
+    ofSpares: restartsOf(recoveries.filter(({ wasSpare }) => wasSpare)),
+    ofColdStarts: restartsOf(recoveries.filter(({ wasSpare }) => !wasSpare)),
   };
   process.stdout.write(
     `${JSON.stringify(json === true ? { ...summary, reports } : summary, undefined, 2)}\n`,

@@ -7,6 +7,8 @@ export interface Recovery {
   readonly consumingMs: number;
   /** Of that, all but the broker's and the other members' time to let it into its groups. */
   readonly ownMs: number;
+  /** Whether the supervisor's spare took the place; otherwise a new process had to load everything first. */
+  readonly wasSpare: boolean;
 }
 
 /** Follows killed processes until they are back. */
@@ -23,15 +25,16 @@ export class Recoveries {
   /** Told whenever a process changed its state. */
   note(processes: readonly SupervisedProcess[]): void {
     for (const process of processes) {
-      const { name, pid, state, startUp } = process;
+      const { name, pid, state, startUp, wasSpare } = process;
       if (pid === undefined) continue;
       if (!this.#startedAtMs.has(pid)) this.#startedAtMs.set(pid, performance.now());
       if (!this.#killed.has(name) || this.#killed.get(name) === pid) continue;
       if (name.startsWith('ingestion-') && state === 'ready') {
         const ms = performance.now() - (this.#startedAtMs.get(pid) ?? 0);
-        this.#back({ name, consumingMs: ms, ownMs: ms });
+        this.#back({ name, consumingMs: ms, ownMs: ms, wasSpare });
       } else if (startUp !== undefined && state === 'ready') {
-        this.#back({ name, consumingMs: startUp.consumingMs, ownMs: startUp.consumingMs - startUp.joinMs });
+        const { consumingMs, joinMs } = startUp;
+        this.#back({ name, consumingMs, ownMs: consumingMs - joinMs, wasSpare });
       }
     }
   }

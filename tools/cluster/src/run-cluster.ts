@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createGateway } from './gateway.js';
+import { SpareProcess } from './spare-process.js';
 import { SupervisedProcess, type Listening } from './supervised-process.js';
 
 /** The services in the order in which they start; they stop in this order too, the door first. */
@@ -24,6 +25,8 @@ export interface RunClusterOptions {
   readonly replicas?: Partial<Record<ClusterService, number>>;
   readonly httpPort: number;
   readonly graceMs: number;
+  /** Keep one process ready to take the place of the next that dies. Default true. */
+  readonly spare?: boolean;
   readonly onChange?: (processes: readonly SupervisedProcess[]) => void;
   readonly onOutput?: (name: string, text: string) => void;
 }
@@ -48,6 +51,9 @@ const addressVariables: Record<ClusterService, string> = {
   orchestrator: 'RAPPORT_ORCHESTRATOR_GRPC',
 };
 
+/** How long everything is ready until a spare is loaded, which takes a second of computing from what just came back. */
+const spareAfterMs = 1_000;
+
 /** More processes of one service than a machine of this size should be asked for. */
 const maxReplicas = 8;
 
@@ -69,6 +75,21 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     clusterServices.map((service) => [service, []]),
   );
   const all = (): SupervisedProcess[] => [...running.values()].flat();
+  const spare = new SpareProcess({
+    root: options.root,
+    environment: { ...options.environment },
+    modules: clusterServices.map((service) =>
+      join(options.root, `services/${service}/dist/${service}.module.js`),
+    ),
+    onOutput: (name, text) => options.onOutput?.(name, text),
+  });
+  let renewing: NodeJS.Timeout | undefined;
+  const changed = (): void => {
+    options.onChange?.(all());
+    clearTimeout(renewing);
+    if (options.spare !== false && all().every(({ state }) => state === 'ready'))
+      renewing = setTimeout(() => spare.renew(), spareAfterMs);
+  };
   const launch = (service: ClusterService): void => {
     const processes = running.get(service) ?? [];
     const grpcPort = String(ports.get(service)?.[processes.length] ?? 0);
@@ -85,7 +106,8 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
         RAPPORT_METRICS_PORT: '0',
         RAPPORT_GRPC_PORT: grpcPort,
       }),
-      onChange: () => options.onChange?.(all()),
+      ...(options.spare === false ? {} : { spare: (begin) => spare.begin(begin) }),
+      onChange: changed,
       onOutput: (name, text) => options.onOutput?.(name, text),
     });
     processes.push(started);
@@ -137,6 +159,8 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     },
     scale,
     stop: async () => {
+      clearTimeout(renewing);
+      spare.stop();
       await gateway.close();
       for (const service of clusterServices) {
         await Promise.all((running.get(service) ?? []).map((process) => process.stop(options.graceMs)));

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import type { Begin } from './spare-process.js';
 
 /** Where a service process says that it listens. */
 export interface Listening {
@@ -22,6 +23,8 @@ export interface SupervisedProcessOptions {
   readonly main: string;
   /** Asked at every start. */
   readonly environment: () => Readonly<Record<string, string>>;
+  /** A process that is there already and now runs this entry point; where there is none, one is forked. */
+  readonly spare?: (begin: Begin) => ChildProcess | undefined;
   readonly onChange: (process: SupervisedProcess) => void;
   /** Lines that the process writes to standard error, and log lines at warning and above. */
   readonly onOutput: (name: string, text: string) => void;
@@ -44,6 +47,7 @@ export class SupervisedProcess {
   #lastReason = '';
   #startedAtMs = 0;
   #startUp: StartUp | undefined;
+  #wasSpare = false;
 
   constructor(options: SupervisedProcessOptions) {
     this.#options = options;
@@ -69,6 +73,10 @@ export class SupervisedProcess {
   get startUp(): StartUp | undefined {
     return this.#startUp;
   }
+  /** Whether the process that runs now had loaded what it needs before its place became free. */
+  get wasSpare(): boolean {
+    return this.#wasSpare;
+  }
   /** Why it ended last, or why it did not start. */
   get lastReason(): string {
     return this.#lastReason;
@@ -78,8 +86,12 @@ export class SupervisedProcess {
     this.#state = 'starting';
     this.#startedAtMs = performance.now();
     this.#startUp = undefined;
-    const child = fork(this.#options.main, [], { silent: true, env: { ...this.#options.environment() } });
+    const { main } = this.#options;
+    const environment = this.#options.environment();
+    const spare = this.#options.spare?.({ main, environment });
+    const child = spare ?? fork(main, [], { silent: true, env: { ...environment } });
     this.#child = child;
+    this.#wasSpare = spare !== undefined;
     let errors = '';
     child.stderr?.on('data', (chunk: Buffer) => {
       errors = (errors + chunk.toString()).slice(-2000);

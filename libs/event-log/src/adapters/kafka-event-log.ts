@@ -27,10 +27,10 @@ import {
 import { PartitionReader } from './kafka/partition-reader.js';
 import { SendQueue } from './kafka/send-queue.js';
 import {
-  alter,
   createMissing,
   differences,
   mismatch,
+  settle,
   type TopicDifference,
   type TopicPlacement,
 } from './kafka/topic-settings.js';
@@ -47,6 +47,12 @@ export interface KafkaEventLogOptions extends KafkaConnection, TopicPlacement, G
   readonly onFailure?: (failure: ConsumeFailure) => void;
 }
 
+/** A log that is open, and in what its topics are not as declared. */
+export interface SettledEventLog {
+  readonly log: EventLog;
+  readonly differences: readonly TopicDifference[];
+}
+
 interface Topic {
   readonly name: string;
   /** By partition, the broker that leads it. */
@@ -59,41 +65,38 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
   return new KafkaEventLog(options, admin);
 }
 
+/** Opens the log with its topics compared or brought to the contracts first; answers what is not as they say. */
+export async function openSettledKafkaEventLog(
+  options: KafkaEventLogOptions,
+  contracts: readonly TopicContract[],
+  how: 'check' | 'apply',
+): Promise<SettledEventLog> {
+  const admin = await connectedAdmin(options);
+  try {
+    const found = await settle(admin, contracts, options, how);
+    const log = new KafkaEventLog(options, admin);
+    if (found.length === 0) await log.load(contracts.map(({ name }) => name));
+    return { log, differences: found };
+  } catch (thrown) {
+    await admin.disconnect().catch(() => undefined);
+    throw kafkaError(thrown, options);
+  }
+}
+
 /** What is not as the contracts say, missing topics included. */
-export async function checkKafkaTopics(
+export function checkKafkaTopics(
   options: KafkaEventLogOptions,
   contracts: readonly TopicContract[],
 ): Promise<readonly TopicDifference[]> {
-  return withAdmin(options, async (admin) => {
-    const there = new Set(await admin.listTopics());
-    const missing = contracts.filter(({ name }) => !there.has(name));
-    return [
-      ...missing.map(({ name }): TopicDifference => ({
-        topic: name,
-        setting: 'topic',
-        is: 'missing',
-        expected: 'there',
-        remedy: 'rapport topics apply',
-        alterable: true,
-      })),
-      ...(await differences(
-        admin,
-        contracts.filter(({ name }) => there.has(name)),
-        options,
-      )),
-    ];
-  });
+  return withAdmin(options, (admin) => settle(admin, contracts, options, 'check'));
 }
 
 /** Creates and alters what can be; answers what is left to be done by hand. */
-export async function applyKafkaTopics(
+export function applyKafkaTopics(
   options: KafkaEventLogOptions,
   contracts: readonly TopicContract[],
 ): Promise<readonly TopicDifference[]> {
-  return withAdmin(options, async (admin) => {
-    await createMissing(admin, contracts, options);
-    return alter(admin, contracts, options);
-  });
+  return withAdmin(options, (admin) => settle(admin, contracts, options, 'apply'));
 }
 
 async function connectedAdmin(options: KafkaEventLogOptions): Promise<Admin> {
@@ -165,7 +168,7 @@ class KafkaEventLog implements EventLog {
       await createMissing(this.#admin, contracts, this.#options);
       const found = await differences(this.#admin, contracts, this.#options);
       if (found.length > 0) throw mismatch(found);
-      await this.#load(contracts.map(({ name }) => name));
+      await this.load(contracts.map(({ name }) => name));
     } catch (thrown) {
       throw kafkaError(thrown, this.#options);
     }
@@ -325,13 +328,14 @@ class KafkaEventLog implements EventLog {
   }
 
   async #topic(name: string): Promise<Topic> {
-    if (!this.#topics.has(name)) await this.#load([name]);
+    if (!this.#topics.has(name)) await this.load([name]);
     const topic = this.#topics.get(name);
     if (topic === undefined) throw topicMissing(name);
     return topic;
   }
 
-  async #load(names: readonly string[]): Promise<void> {
+  /** Finds out who leads the partitions of these topics. */
+  async load(names: readonly string[]): Promise<void> {
     try {
       const there = new Set(await this.#admin.listTopics());
       const wanted = names.filter((name) => there.has(name));

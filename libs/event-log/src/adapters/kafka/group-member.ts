@@ -57,7 +57,7 @@ export class GroupMember implements Consumer {
   #askedAtMs = 0;
   /** Undefined before the first join; then how many partitions of it are still to be taken over. */
   #toTakeOver: number | undefined;
-  #joinMs = 0;
+  #joinedAtMs = 0;
   /** When the request was sent that last proved the membership. */
   #provenAtMs = 0;
   #heartbeatSentAtMs = 0;
@@ -240,7 +240,7 @@ export class GroupMember implements Consumer {
       else this.#begin(partition);
     }
     if (this.#toTakeOver === undefined) {
-      this.#joinMs = performance.now() - this.#askedAtMs;
+      this.#joinedAtMs = performance.now();
       this.#toTakeOver = mine.size + 1;
       this.#tookOver();
     }
@@ -253,7 +253,11 @@ export class GroupMember implements Consumer {
     if (this.#toTakeOver === undefined || this.#toTakeOver === 0) return;
     this.#toTakeOver--;
     if (this.#toTakeOver > 0) return;
-    this.#admit({ group: this.#options.consumer.group, joinMs: this.#joinMs });
+    this.#admit({
+      group: this.#options.consumer.group,
+      askedAtMs: this.#askedAtMs,
+      joinedAtMs: this.#joinedAtMs,
+    });
   }
 
   #begin(partition: number): void {

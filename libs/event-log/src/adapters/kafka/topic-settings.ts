@@ -211,7 +211,7 @@ function replicaDifference({ name }: TopicContract, is: number, expected: number
 }
 
 /** Alters what can be altered; answers what is left. */
-export async function alter(
+async function alter(
   admin: Admin,
   contracts: readonly TopicContract[],
   wanted: TopicPlacement,
@@ -234,6 +234,36 @@ export async function alter(
     })),
   });
   return differences(admin, contracts, wanted);
+}
+
+/** What is not as the contracts say, missing topics included; with `apply`, what is left after all that could be done. */
+export async function settle(
+  admin: Admin,
+  contracts: readonly TopicContract[],
+  wanted: TopicPlacement,
+  how: 'check' | 'apply',
+): Promise<readonly TopicDifference[]> {
+  if (how === 'apply') {
+    await createMissing(admin, contracts, wanted);
+    return alter(admin, contracts, wanted);
+  }
+  const there = new Set(await admin.listTopics());
+  const missing = contracts.filter(({ name }) => !there.has(name));
+  return [
+    ...missing.map(({ name }): TopicDifference => ({
+      topic: name,
+      setting: 'topic',
+      is: 'missing',
+      expected: 'there',
+      remedy: 'rapport topics apply',
+      alterable: true,
+    })),
+    ...(await differences(
+      admin,
+      contracts.filter(({ name }) => there.has(name)),
+      wanted,
+    )),
+  ];
 }
 
 export function mismatch(found: readonly TopicDifference[]): RapportError {
