@@ -36,6 +36,7 @@ export const boundaries = {
             onlyDependOnLibsWithTags: [
               'scope:kernel',
               'scope:folder-lock',
+              'scope:lmdb-commits',
               'scope:local-engines',
               'scope:testing',
             ],
@@ -45,6 +46,7 @@ export const boundaries = {
             onlyDependOnLibsWithTags: [
               'scope:kernel',
               'scope:folder-lock',
+              'scope:lmdb-commits',
               'scope:local-engines',
               'scope:testing',
             ],

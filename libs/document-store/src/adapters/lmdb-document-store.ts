@@ -3,7 +3,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { lockFolder, type FolderLock } from '@rapport/folder-lock';
 import { RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '../document-store.js';
-import { tolerateDroppedCommits } from './lmdb/commit-failure.js';
+import { tolerateDroppedCommits } from '@rapport/lmdb-commits';
 import { buildIndexes, type StoredDeclaration } from './lmdb/build-indexes.js';
 import { LmdbCollection, type LmdbIndex } from './lmdb/lmdb-collection.js';
 import { WriteGroups } from './lmdb/write-groups.js';

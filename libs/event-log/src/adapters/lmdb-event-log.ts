@@ -21,7 +21,7 @@ import { ConsumerGroup } from './lmdb/consumer-group.js';
 import { GroupCommit } from './lmdb/group-commit.js';
 import { maintainTopic } from './lmdb/maintenance.js';
 import { chunkKey, offsetOfKey, PartitionLog } from './lmdb/partition-log.js';
-import { tolerateDroppedCommits, withTransaction } from './lmdb/commit-failure.js';
+import { tolerateDroppedCommits, withTransaction } from '@rapport/lmdb-commits';
 
 export interface LmdbEventLogOptions {
   /** A folder of its own, on a local disk; created where missing. One process at a time. */

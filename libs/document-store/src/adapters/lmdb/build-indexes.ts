@@ -2,7 +2,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import { RapportError } from '@rapport/kernel';
 import { entryKey, keysOf, type Bytes, type LmdbIndex } from './lmdb-collection.js';
 import { decodeDocument, encodeDocument, packDocument, seal } from './stored-value.js';
-import { withTransaction } from './commit-failure.js';
+import { withTransaction } from '@rapport/lmdb-commits';
 
 /** How the indexes of a collection stood when it was last opened. */
 export interface StoredDeclaration {

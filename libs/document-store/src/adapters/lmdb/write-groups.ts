@@ -3,7 +3,7 @@ import { mapInTurns, RapportError } from '@rapport/kernel';
 import type { WriteResult } from '../../document-store.js';
 import { entryKey, type Bytes, type LmdbIndex, type PlannedWrite } from './lmdb-collection.js';
 import { headOf, seal, type EncodedDocument, type StoredHead } from './stored-value.js';
-import { causeOfCommit, withTransaction } from './commit-failure.js';
+import { causeOfCommit, withTransaction } from '@rapport/lmdb-commits';
 
 /** Writes of one transaction, where there are more calls than one: handing them over holds the event loop. */
 const writesPerGroup = 500;

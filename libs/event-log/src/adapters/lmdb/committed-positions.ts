@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb';
 import type { PartitionLog } from './partition-log.js';
-import { withTransaction } from './commit-failure.js';
+import { withTransaction } from '@rapport/lmdb-commits';
 
 /** A position is written with the next append, or after this long when there is none. */
 const writeAfterMs = 200;

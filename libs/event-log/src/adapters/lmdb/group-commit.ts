@@ -5,7 +5,7 @@ import { partitionOfKey } from '../../partitioner.js';
 import { ChunkBuilder, chunkBytes } from './chunk.js';
 import type { ChunkMemory } from './chunk-memory.js';
 import { chunkKey, type PartitionLog, type WarmChunk } from './partition-log.js';
-import { causeOfCommit, withTransaction } from './commit-failure.js';
+import { causeOfCommit, withTransaction } from '@rapport/lmdb-commits';
 
 /** Bytes that may wait for a flush; beyond, an append is refused so that memory stays bounded. */
 const maxWaitingBytes = 256 * 1024 * 1024;

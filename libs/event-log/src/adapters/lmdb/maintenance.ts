@@ -3,7 +3,7 @@ import type { LogRecord, TopicContract } from '../../event-log.js';
 import { ChunkBuilder, chunkBytes, countOf, decodeChunk, newestTimestampOf } from './chunk.js';
 import { ChunkMemory } from './chunk-memory.js';
 import { chunkKey, offsetOfKey, type PartitionLog } from './partition-log.js';
-import { withTransaction } from './commit-failure.js';
+import { withTransaction } from '@rapport/lmdb-commits';
 
 export interface MaintainedStores {
   readonly root: RootDatabase;

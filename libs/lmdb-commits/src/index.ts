@@ -1,0 +1,1 @@
+export { causeOfCommit, tolerateDroppedCommits, withTransaction } from './commit-failure.js';
