@@ -1,5 +1,8 @@
 import type { BenchServer } from './start-server.js';
 
+/** Reading all metrics takes the server some milliseconds: at this pace, not a twentieth of what is measured. */
+const pollMs = 100;
+
 /** How many events profiles has done with (folded, or recognised as doubles), by its own count. */
 export async function eventsThroughProfiles(server: BenchServer): Promise<number> {
   const text = await (await fetch(server.metricsUrl)).text();
@@ -17,6 +20,6 @@ export async function waitForEvents(server: BenchServer, count: number, timeoutM
     if (done >= count) return performance.now() - started;
     if (performance.now() - started > timeoutMs)
       throw new Error(`profiles has done with ${done} of ${count} events after ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
