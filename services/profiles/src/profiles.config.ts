@@ -1,8 +1,8 @@
 import { duration, readConfig, wholeNumber, z } from '@rapport/config';
 
 const schema = z.object({
-  /** Records that are applied, written and told together. */
-  RAPPORT_PROFILES_BATCH: wholeNumber(250, 1, 5_000),
+  /** Records that are applied, written and told together. All of them may be one person's, and told in one record. */
+  RAPPORT_PROFILES_BATCH: wholeNumber(250, 1, 1_000),
   /** People kept in memory with everything about them, over all partitions; about 10 KB each. */
   RAPPORT_PROFILES_PEOPLE_IN_MEMORY: wholeNumber(20_000, 100, 10_000_000),
   /** How long after its instant a timer fires at the earliest, so that events on their way come first. Instants stay exact. */

@@ -74,6 +74,16 @@ describe('profiles', () => {
     expect((await room.changes()).flatMap(({ events }) => events)).toHaveLength(1);
   });
 
+  it('tells every event of a batch that is one person’s alone, once', async () => {
+    const room = await open();
+    await room.change([membership(ada, 1, [origin('ada')])]);
+    const events = Array.from({ length: 600 }, (_, n) => view(epochMs + n));
+    await room.identify(events);
+    await room.settle();
+    const told = (await room.changes()).flatMap((change) => change.events.map(({ messageId }) => messageId));
+    expect(told).toEqual(events.map(({ messageId }) => messageId));
+  });
+
   it('takes an event that comes before its membership', async () => {
     const room = await open();
     await room.identify([view(epochMs)]);

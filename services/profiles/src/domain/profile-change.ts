@@ -3,8 +3,6 @@ import { isoOf } from './instants.js';
 import type { Person } from './person.js';
 import { viewAt } from './view.js';
 
-/** Events in one change; beyond it the oldest are left out. */
-export const mostEvents = 100;
 /** Bytes of events that a change carries whole; beyond it, events keep only their short, plain properties. */
 export const maxWholeEventBytes = 256 * 1024;
 const maxPlainLength = 256;
@@ -28,10 +26,10 @@ export function changeOf(person: Person, version: number, events: readonly ToldE
   };
 }
 
+/** All of them, however many: journeys and measurement know of no others. A batch of the room bounds their number. */
 function tellEvents(events: readonly ToldEvent[]): ProfileChange['events'] {
-  const told = events.slice(-mostEvents);
-  let bytes = told.reduce((sum, one) => sum + one.bytes, 0);
-  return told.map(({ event, bytes: size }) => {
+  let bytes = events.reduce((sum, one) => sum + one.bytes, 0);
+  return events.map(({ event, bytes: size }) => {
     const isWhole = bytes <= maxWholeEventBytes;
     if (!isWhole) bytes -= size;
     const properties = isWhole ? event.properties : plain(event.properties);
