@@ -133,17 +133,20 @@ export async function openGraph(
   meter?: Pick<IdentityMeter, 'changed'>,
 ): Promise<GraphPorts> {
   const { store, log, clock, random, playbook } = host;
-  return {
-    people: await store.collection<IdentifierDocument>({
+  const [people, forgotten, histories, refusals] = await Promise.all([
+    store.collection<IdentifierDocument>({
       name: 'identity.people',
       indexes: [{ name: 'unsettled', fields: ['unsettled'] }],
     }),
-    forgotten: await store.collection<ForgottenProfile>({ name: 'identity.forgotten' }),
-    histories: await store.collection<ProfileHistory>({ name: 'identity.histories' }),
-    refusals: await store.collection<RefusalRecord>({
-      name: 'identity.refusals',
-      indexes: [{ name: 'at', fields: ['at'] }],
-    }),
+    store.collection<ForgottenProfile>({ name: 'identity.forgotten' }),
+    store.collection<ProfileHistory>({ name: 'identity.histories' }),
+    store.collection<RefusalRecord>({ name: 'identity.refusals', indexes: [{ name: 'at', fields: ['at'] }] }),
+  ]);
+  return {
+    people,
+    forgotten,
+    histories,
+    refusals,
     rules: mergeRulesOf(playbook.identity),
     clock,
     random,

@@ -47,9 +47,9 @@ export class ChannelParts {
   }
 
   async start(): Promise<void> {
-    for (const collection of [this.#deliveries, this.#mails, this.#switches]) {
-      await collection.open(this.host.store);
-    }
+    await Promise.all(
+      [this.#deliveries, this.#mails, this.#switches].map((each) => each.open(this.host.store)),
+    );
     const smtpUrl =
       this.config.RAPPORT_SMTP_URL ?? (await this.#sink?.listen(this.config.RAPPORT_MAIL_SINK_PORT)) ?? '';
     for (const { definition, kind } of this.#channels) {

@@ -107,7 +107,7 @@ export function createDecisionParts(
     messageIdOf,
   });
   const open = async (): Promise<void> => {
-    for (const collection of [decisions, unpublished, reservations]) await collection.open(host.store);
+    await Promise.all([decisions, unpublished, reservations].map((each) => each.open(host.store)));
     await feed.recover();
   };
   return { book, people, answer, takeStep, caps, ledger, feed, links, open };

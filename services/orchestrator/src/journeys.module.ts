@@ -85,8 +85,11 @@ export class JourneyParts {
     });
   }
 
+  async open(): Promise<void> {
+    await Promise.all(this.#collections.map((collection) => collection.open(this.#host.store)));
+  }
+
   async start(): Promise<void> {
-    for (const collection of this.#collections) await collection.open(this.#host.store);
     this.#consumer = await consumeProfileChanges({
       log: this.#host.log,
       journeys: this.#journeys,

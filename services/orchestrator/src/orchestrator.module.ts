@@ -78,8 +78,10 @@ export class OrchestratorRoom implements Room {
 
   async start(): Promise<void> {
     try {
-      await this.#decisions.open();
-      await this.#channels.start();
+      const opening = [this.#decisions.open(), this.#channels.start(), this.#journeys.open()];
+      // Each ends before one of them that failed stops the others.
+      await Promise.allSettled(opening);
+      await Promise.all(opening);
       await this.#journeys.start();
     } catch (thrown) {
       await this.stop();

@@ -122,10 +122,12 @@ async function openRoom(
   // Batches may come before `consume` answers.
   const running: { consumer?: Consumer } = {};
   const assigned = (): readonly number[] => running.consumer?.assigned() ?? [];
-  const people = await DocumentPeopleStore.open(store);
-  const timeline = await DocumentTimeline.open(store);
-  const identifiers = await DocumentIdentifierIndex.open(store);
-  const members = await DocumentSegmentMembers.open(store, () => assigned().length === partitionCount);
+  const [people, timeline, identifiers, members] = await Promise.all([
+    DocumentPeopleStore.open(store),
+    DocumentTimeline.open(store),
+    DocumentIdentifierIndex.open(store),
+    DocumentSegmentMembers.open(store, () => assigned().length === partitionCount),
+  ]);
   const predictor = new ModelsPredictor(
     calls.to<modelsProto.ModelsService>(modelsProto.ModelsServiceDefinition),
     () => performance.now(),

@@ -15,8 +15,8 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
   ) {}
 
   static async open(store: DocumentStore): Promise<DocumentPeopleStore> {
-    return new DocumentPeopleStore(
-      await store.collection<PersonDocument>({
+    const collections = await Promise.all([
+      store.collection<PersonDocument>({
         name: 'profiles.people',
         indexes: [
           { name: 'due', fields: ['partition', 'due'] },
@@ -24,9 +24,10 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
           { name: 'gone', fields: ['gone'] },
         ],
       }),
-      await store.collection<OriginState>({ name: 'profiles.origins' }),
-      await store.collection<LedgerEntry>({ name: 'profiles.batches' }),
-    );
+      store.collection<OriginState>({ name: 'profiles.origins' }),
+      store.collection<LedgerEntry>({ name: 'profiles.batches' }),
+    ]);
+    return new DocumentPeopleStore(...collections);
   }
 
   async people(ids: readonly ProfileId[]): Promise<readonly (Versioned<PersonDocument> | undefined)[]> {

@@ -16,55 +16,67 @@ const indexConflicts: readonly unknown[] = [85, 86];
  * leaves documents without the new keys; the next start (the last replica of a rolling update) repairs those.
  */
 export async function keepIndexesUp(documents: Documents, declared: DeclaredIndexes): Promise<void> {
-  await dropUndeclared(documents, declared);
-  await create(documents, declared, `${ours}declaration`, { x: 1 }, false);
-  for (const { name, unique } of declared.indexes) {
-    await create(
-      documents,
-      declared,
-      `${ours}${name}`,
-      unique ? { [`k.${name}`]: 1 } : { [`k.${name}`]: 1, _id: 1 },
-      unique,
-      `k.${name}`,
-    );
-  }
+  const wanted = [declarationIndex, ...declared.indexes.map(indexOf)];
+  const there = await indexesOf(documents);
+  for (const { name } of there)
+    if (name?.startsWith(ours) === true && !wanted.some((index) => index.name === name))
+      await documents.dropIndex(name);
+  // At most starts there is nothing to create, and nothing is asked of the server for it.
+  for (const index of wanted)
+    if (!there.some((other) => isSame(index, other))) await create(documents, declared, index);
   while (await rekeySome(documents, declared));
 }
 
-async function dropUndeclared(documents: Documents, { indexes }: DeclaredIndexes): Promise<void> {
-  const wanted = new Set([`${ours}declaration`, ...indexes.map(({ name }) => `${ours}${name}`)]);
-  let there: { readonly name?: string }[];
-  try {
-    there = await documents.indexes();
-  } catch (thrown) {
-    if (thrown instanceof MongoServerError && thrown.code === namespaceMissing) return;
-    throw thrown;
-  }
-  for (const { name } of there)
-    if (name !== undefined && name.startsWith(ours) && !wanted.has(name)) await documents.dropIndex(name);
+/** An index as the server has it or is to have it. */
+interface Index {
+  readonly name?: string;
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly unique?: boolean;
+  readonly partialFilterExpression?: object;
 }
 
-async function create(
-  documents: Documents,
-  declared: DeclaredIndexes,
-  name: string,
-  fields: Readonly<Record<string, 1>>,
-  unique: boolean,
-  onlyWith?: string,
-): Promise<void> {
-  const options = {
-    name,
+/** An index that is to be there. */
+interface NamedIndex extends Index {
+  readonly name: string;
+  readonly key: Readonly<Record<string, 1>>;
+}
+
+const declarationIndex: NamedIndex = { name: `${ours}declaration`, key: { x: 1 } };
+
+function indexOf({ name, unique }: DeclaredIndexes['indexes'][number]): NamedIndex {
+  return {
+    name: `${ours}${name}`,
+    key: unique ? { [`k.${name}`]: 1 } : { [`k.${name}`]: 1, _id: 1 },
     ...(unique ? { unique } : {}),
-    ...(onlyWith === undefined ? {} : { partialFilterExpression: { [onlyWith]: { $exists: true } } }),
+    partialFilterExpression: { [`k.${name}`]: { $exists: true } },
   };
+}
+
+function isSame(one: Index, other: Index): boolean {
+  const told = ({ name, key, unique, partialFilterExpression }: Index): string =>
+    JSON.stringify([name, key, unique === true, partialFilterExpression]);
+  return told(one) === told(other);
+}
+
+async function indexesOf(documents: Documents): Promise<readonly Index[]> {
   try {
-    await documents.createIndex({ ...fields }, options);
+    return await documents.indexes();
+  } catch (thrown) {
+    if (thrown instanceof MongoServerError && thrown.code === namespaceMissing) return [];
+    throw thrown;
+  }
+}
+
+async function create(documents: Documents, declared: DeclaredIndexes, index: NamedIndex): Promise<void> {
+  const { name, key, ...options } = index;
+  try {
+    await documents.createIndex({ ...key }, { name, ...options });
   } catch (thrown) {
     if (!(thrown instanceof MongoServerError)) throw thrown;
     if (thrown.code === duplicateKey) throw await notUnique(documents, declared, name.slice(ours.length));
     if (!indexConflicts.includes(thrown.code)) throw thrown;
     await documents.dropIndex(name);
-    await documents.createIndex({ ...fields }, options);
+    await documents.createIndex({ ...key }, { name, ...options });
   }
 }
 
