@@ -3,4 +3,4 @@ export { startMongo, type LocalMongo, type LocalMongoOptions } from './local-mon
 export { sharedKafka, sharedMongo } from './engines-of-this-run.js';
 export { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { provisionKafka, provisionMongo } from './provision.js';
-export { freePorts } from './kept-process.js';
+export { freePorts } from './free-ports.js';

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
-import { freePorts, KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
+import { freePorts } from './free-ports.js';
+import { KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
 import { provisionKafka } from './provision.js';
 import { repositoryRoot } from './repository-root.js';
 

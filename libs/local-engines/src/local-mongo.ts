@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
-import { freePorts, KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
+import { freePorts } from './free-ports.js';
+import { KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
 import { provisionMongo } from './provision.js';
 
 const readyMs = 60_000;

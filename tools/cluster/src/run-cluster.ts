@@ -1,5 +1,6 @@
-import { createServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freePorts } from '@rapport/local-engines';
 import { createGateway } from './gateway.js';
 import { SpareProcess } from './spare-process.js';
 import { SupervisedProcess, type Listening } from './supervised-process.js';
@@ -60,8 +61,10 @@ const maxReplicas = 8;
 /** One process per service and replica, started again when it dies, behind one HTTP address. */
 export async function runCluster(options: RunClusterOptions): Promise<RunningCluster> {
   // Every replica that may come has its gRPC port from the start, so that nobody has to be told of it later.
-  const ports = new Map<ClusterService, readonly number[]>();
-  for (const service of clusterServices) ports.set(service, await freePorts(maxReplicas));
+  const free = await freePorts(clusterServices.length * maxReplicas);
+  const ports = new Map<ClusterService, readonly number[]>(
+    clusterServices.map((service, at) => [service, free.slice(at * maxReplicas, (at + 1) * maxReplicas)]),
+  );
   const grpc = Object.fromEntries(
     clusterServices.map((service) => [
       service,
@@ -167,19 +170,4 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
       }
     },
   };
-}
-
-/** Ports that nobody listens on now. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) =>
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
-        ),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -15,7 +15,8 @@ import { EventLoopTurns } from '../consuming/event-loop-turns.js';
 import { partitionOfKey } from '../partitioner.js';
 import { checkRecord, topicMissing } from '../record-limits.js';
 import { expelFormerMembers } from './kafka/former-members.js';
-import { GroupMember, type GroupTiming } from './kafka/group-member.js';
+import { GroupMember } from './kafka/group-member.js';
+import type { GroupTiming } from './kafka/group-membership.js';
 import {
   briefRetry,
   kafkaClient,

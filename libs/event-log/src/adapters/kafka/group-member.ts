@@ -1,18 +1,11 @@
-import type { Consumer as KafkaJsConsumer, EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs';
+import type { EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs';
 import { RapportError } from '@rapport/kernel';
 import type { Admission, ConsumeFailure, Consumer, ConsumerOptions } from '../../event-log.js';
 import { Lane, notOwned } from '../../consuming/lane.js';
 import type { EventLoopTurns } from '../../consuming/event-loop-turns.js';
 import { BufferedInput } from './buffered-input.js';
-import { coPartitionAssigner } from './co-partition-assigner.js';
+import { GroupMembership, type GroupTiming } from './group-membership.js';
 import { logRecordOf } from './kafka-records.js';
-
-export interface GroupTiming {
-  /** A member that is silent for so long is taken for dead; default 10 s. */
-  readonly sessionTimeoutMs?: number;
-  /** How long a member may take to join again in a rebalance; default 60 s. */
-  readonly rebalanceTimeoutMs?: number;
-}
 
 export interface GroupMemberOptions {
   readonly kafka: Kafka;
@@ -28,39 +21,28 @@ export interface GroupMemberOptions {
   readonly committed: () => Promise<ReadonlyMap<string, readonly number[]>>;
 }
 
-/** The broker answers a fetch at once when there is something, else after this long; heartbeats go out in between. */
-const fetchWaitMs = 250;
 /** A lane that is full is waited for so long before its partition is paused: pausing costs a fetch. */
 const roomWaitMs = 100;
 const commitRetryMs = 100;
 const committedPollMs = 100;
-const restartMs = 2_000;
 
 /**
- * One member of a consumer group. Fetching and heartbeats go on by themselves; what is fetched waits in lanes, one
- * per partition number, so slow or failing work neither ends the session nor holds up other partitions. Offsets are
- * committed behind the work, and only for partitions that are owned in the generation that the commit names.
+ * One member of a consumer group and its work. Fetching and heartbeats go on by themselves; what is fetched waits in
+ * lanes, one per partition number, so slow or failing work neither ends the session nor holds up other partitions.
+ * Offsets are committed behind the work, and only for partitions that are owned in the generation that the commit names.
  */
 export class GroupMember implements Consumer {
   readonly #options: GroupMemberOptions;
-  readonly #consumer: KafkaJsConsumer;
-  readonly #sessionTimeoutMs: number;
+  readonly #membership: GroupMembership;
   readonly #lanes = new Map<number, Lane>();
   readonly #ending = new Map<number, Promise<void>>();
   readonly #inputs = new Map<string, BufferedInput>();
   readonly #progress = new Set<() => void>();
-  #memberId: string | undefined;
-  #joined = false;
   /** Resolves when every partition of the first assignment has been taken over. */
   readonly admitted: Promise<Admission>;
   #admit: (admission: Admission) => void = () => undefined;
-  #askedAtMs = 0;
   /** Undefined before the first join; then how many partitions of it are still to be taken over. */
   #toTakeOver: number | undefined;
-  #joinedAtMs = 0;
-  /** When the request was sent that last proved the membership. */
-  #provenAtMs = 0;
-  #heartbeatSentAtMs = 0;
   #commit: ((offsets: OffsetsByTopicPartition) => Promise<void>) | undefined;
   #committing: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -68,38 +50,23 @@ export class GroupMember implements Consumer {
   constructor(options: GroupMemberOptions) {
     this.#options = options;
     this.admitted = new Promise((resolve) => (this.#admit = resolve));
-    this.#sessionTimeoutMs = options.timing.sessionTimeoutMs ?? 10_000;
-    this.#consumer = options.kafka.consumer({
-      groupId: options.consumer.group,
-      partitionAssigners: [coPartitionAssigner(() => [...this.#lanes.keys()])],
-      sessionTimeout: this.#sessionTimeoutMs,
-      rebalanceTimeout: options.timing.rebalanceTimeoutMs ?? 60_000,
-      heartbeatInterval: Math.min(1_000, Math.floor(this.#sessionTimeoutMs / 10)),
-      maxWaitTimeInMs: fetchWaitMs,
-      minBytes: 1,
-      maxBytesPerPartition: 4 * 1024 * 1024,
-      maxBytes: 16 * 1024 * 1024,
-      allowAutoTopicCreation: false,
-      // A crash of the client is told and started over; giving up is not an option for a consumer.
-      retry: {
-        initialRetryTime: 100,
-        maxRetryTime: 1_000,
-        multiplier: 2,
-        factor: 0.2,
-        retries: 8,
-        restartOnFailure: () => Promise.resolve(true),
-      },
+    this.#membership = new GroupMembership({
+      kafka: options.kafka,
+      group: options.consumer.group,
+      topics: options.consumer.topics,
+      timing: options.timing,
+      owned: () => [...this.#lanes.keys()],
+      expelFormer: options.expelFormer,
+      onFailure: options.onFailure,
+      onFetched: (payload) => this.#take(payload),
+      onJoin: (partitions, continued) => this.#onJoin(partitions, continued),
+      onProven: () => this.#signalAll(),
+      isStopped: () => this.#stopped !== undefined,
     });
-    this.#listen();
   }
 
-  async start(): Promise<void> {
-    await this.#consumer.connect();
-    await this.#consumer.subscribe({ topics: [...this.#options.consumer.topics], fromBeginning: true });
-    // Where that fails, the broker finds out by itself when their session ends.
-    await this.#options.expelFormer().catch(() => undefined);
-    this.#askedAtMs = performance.now();
-    await this.#run();
+  start(): Promise<void> {
+    return this.#membership.start();
   }
 
   async lag(): Promise<number> {
@@ -120,7 +87,7 @@ export class GroupMember implements Consumer {
   }
 
   assigned(): readonly number[] {
-    return this.#isMember() ? [...this.#lanes.keys()].sort((a, b) => a - b) : [];
+    return this.#membership.isMember() ? [...this.#lanes.keys()].sort((a, b) => a - b) : [];
   }
 
   async caughtUp(): Promise<void> {
@@ -141,65 +108,17 @@ export class GroupMember implements Consumer {
   async #stop(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
     await Promise.all(this.#ending.values());
-    for (let attempt = 0; attempt < 20 && this.#isMember() && this.#uncommitted().length > 0; attempt++)
+    for (
+      let attempt = 0;
+      attempt < 20 && this.#membership.isMember() && this.#uncommitted().length > 0;
+      attempt++
+    )
       await (this.#committing ?? this.#commitOnce());
-    this.#joined = false;
+    this.#membership.leave();
     for (const partition of this.#lanes.keys()) this.#options.consumer.onRevoked?.(partition);
     this.#lanes.clear();
     this.#wakeWaiting();
-    await this.#consumer.disconnect().catch(() => undefined);
-  }
-
-  #listen(): void {
-    const { events } = this.#consumer;
-    this.#consumer.on(events.REQUEST, ({ payload }) => {
-      if (payload.apiName === 'Heartbeat' || payload.apiName === 'SyncGroup')
-        this.#heartbeatSentAtMs = payload.sentAt;
-    });
-    this.#consumer.on(events.HEARTBEAT, () => {
-      this.#provenAtMs = this.#heartbeatSentAtMs;
-      for (const lane of this.#lanes.values()) lane.signal();
-    });
-    this.#consumer.on(events.REBALANCING, () => void (this.#joined = false));
-    this.#consumer.on(events.GROUP_JOIN, ({ payload }) =>
-      this.#onJoin(payload.memberId, payload.memberAssignment),
-    );
-    this.#consumer.on(events.CRASH, ({ payload }) => {
-      this.#joined = false;
-      this.#options.onFailure({
-        group: this.#options.consumer.group,
-        partition: -1,
-        thrown: payload.error,
-        retryInMs: restartMs,
-      });
-      if (payload.restart || this.#stopped !== undefined) return;
-      setTimeout(() => void (this.#stopped ?? this.#restart()), restartMs).unref();
-    });
-  }
-
-  async #restart(): Promise<void> {
-    try {
-      await this.#consumer.connect();
-      await this.#run();
-    } catch (thrown) {
-      this.#options.onFailure({
-        group: this.#options.consumer.group,
-        partition: -1,
-        thrown,
-        retryInMs: restartMs,
-      });
-      setTimeout(() => void (this.#stopped ?? this.#restart()), restartMs).unref();
-    }
-  }
-
-  #run(): Promise<void> {
-    return this.#consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      // Only handing over happens there, so all partitions of a fetch may do so at once.
-      partitionsConsumedConcurrently: 64,
-      eachBatch: (payload) => this.#take(payload),
-    });
+    await this.#membership.disconnect();
   }
 
   /** Takes what was fetched into the lane's buffer; the work itself is the lane's. */
@@ -220,18 +139,12 @@ export class GroupMember implements Consumer {
       this.#inputs.get(nameOf(topic, partition)) === input
     ) {
       input.paused = true;
-      this.#consumer.pause([{ topic, partitions: [partition] }]);
+      this.#membership.pause([{ topic, partitions: [partition] }]);
     }
   }
 
   /** A new generation: lanes of partitions that stay go on, others end or begin. */
-  #onJoin(memberId: string, assignment: Readonly<Record<string, readonly number[]>>): void {
-    // Another id: the group had given us up, and others may have worked on our partitions since.
-    const continued = memberId === this.#memberId;
-    this.#memberId = memberId;
-    this.#provenAtMs = this.#heartbeatSentAtMs;
-    this.#joined = this.#stopped === undefined;
-    const mine = new Set(Object.values(assignment).flat());
+  #onJoin(mine: ReadonlySet<number>, continued: boolean): void {
     for (const partition of [...this.#lanes.keys()])
       if (!continued || !mine.has(partition)) this.#lose(partition);
     if (this.#stopped !== undefined) return;
@@ -240,11 +153,10 @@ export class GroupMember implements Consumer {
       else this.#begin(partition);
     }
     if (this.#toTakeOver === undefined) {
-      this.#joinedAtMs = performance.now();
       this.#toTakeOver = mine.size + 1;
       this.#tookOver();
     }
-    for (const lane of this.#lanes.values()) lane.signal();
+    this.#signalAll();
     this.#scheduleCommit();
     this.#wakeWaiting();
   }
@@ -253,11 +165,8 @@ export class GroupMember implements Consumer {
     if (this.#toTakeOver === undefined || this.#toTakeOver === 0) return;
     this.#toTakeOver--;
     if (this.#toTakeOver > 0) return;
-    this.#admit({
-      group: this.#options.consumer.group,
-      askedAtMs: this.#askedAtMs,
-      joinedAtMs: this.#joinedAtMs,
-    });
+    const { askedAtMs, joinedAtMs } = this.#membership;
+    this.#admit({ group: this.#options.consumer.group, askedAtMs, joinedAtMs });
   }
 
   #begin(partition: number): void {
@@ -268,7 +177,7 @@ export class GroupMember implements Consumer {
     for (const input of inputs) {
       this.#inputs.set(nameOf(input.topic, partition), input);
       // Left from a time when the partition was ours before.
-      this.#consumer.resume([{ topic: input.topic, partitions: [partition] }]);
+      this.#membership.resume([{ topic: input.topic, partitions: [partition] }]);
     }
     const after = this.#ending.get(partition);
     this.#lanes.set(
@@ -285,7 +194,7 @@ export class GroupMember implements Consumer {
         inputs,
         turns,
         onFailure,
-        mayWork: () => this.#isMember(),
+        mayWork: () => this.#membership.isMember(),
         ...(after === undefined ? {} : { after }),
       }),
     );
@@ -295,7 +204,7 @@ export class GroupMember implements Consumer {
   #goOn(partition: number): void {
     for (const topic of this.#options.consumer.topics) {
       const fetchedUpTo = this.#inputs.get(nameOf(topic, partition))?.fetchedUpTo;
-      if (fetchedUpTo !== undefined) this.#consumer.seek({ topic, partition, offset: String(fetchedUpTo) });
+      if (fetchedUpTo !== undefined) this.#membership.seek({ topic, partition, offset: String(fetchedUpTo) });
     }
   }
 
@@ -311,16 +220,15 @@ export class GroupMember implements Consumer {
     if (ended !== undefined) this.#ending.set(partition, ended);
   }
 
-  /** Whether the broker surely still counts us in: after a pause longer than the session nobody told us otherwise yet. */
-  #isMember(): boolean {
-    return this.#joined && Date.now() - this.#provenAtMs < this.#sessionTimeoutMs * 0.9;
+  #signalAll(): void {
+    for (const lane of this.#lanes.values()) lane.signal();
   }
 
   #onHandled(topic: string, partition: number): void {
     const input = this.#inputs.get(nameOf(topic, partition));
     if (input?.paused === true && input.isRoomy) {
       input.paused = false;
-      this.#consumer.resume([{ topic, partitions: [partition] }]);
+      this.#membership.resume([{ topic, partitions: [partition] }]);
     }
     this.#scheduleCommit();
   }
@@ -332,7 +240,7 @@ export class GroupMember implements Consumer {
   async #commitWhileNeeded(): Promise<void> {
     // Everything that is handled in this turn goes into one request.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#uncommitted().length > 0 && this.#isMember()) {
+    while (this.#uncommitted().length > 0 && this.#membership.isMember()) {
       if (!(await this.#commitOnce())) await new Promise((resolve) => setTimeout(resolve, commitRetryMs));
     }
   }
@@ -367,7 +275,7 @@ export class GroupMember implements Consumer {
   /** Whether this consumer owns all partitions and has committed to each itself, so that nobody has to be asked. */
   #knowsAll(ends: ReadonlyMap<string, readonly number[]>): boolean {
     return (
-      this.#isMember() &&
+      this.#membership.isMember() &&
       [...ends].every(([topic, offsets]) =>
         offsets.every(
           (end, partition) =>
