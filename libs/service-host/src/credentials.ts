@@ -76,9 +76,9 @@ function parseWriteKeys(text: string): Map<string, string> {
   return sources;
 }
 
-/** Whether an `Authorization` header carries the API token; takes the same time whatever it carries. */
+/** Whether an `Authorization` header is `Bearer` and the API token (RFC 6750); takes the same time whatever token it carries. */
 export function hasApiToken(credentials: Credentials, authorization: string | undefined): boolean {
-  const given = Buffer.from(authorization?.replace(/^Bearer /i, '') ?? '');
+  const given = Buffer.from(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
   const wanted = Buffer.from(credentials.apiToken);
   return given.length === wanted.length && wanted.length > 0 && timingSafeEqual(given, wanted);
 }
