@@ -23,7 +23,7 @@ export interface SupervisedProcessOptions {
   readonly main: string;
   /** Asked at every start. */
   readonly environment: () => Readonly<Record<string, string>>;
-  /** A process that is there already and now runs this entry point; where there is none, one is forked. */
+  /** A process that is there already and now runs this entry point, asked for a restart; where there is none, one is forked. */
   readonly spare?: (begin: Begin) => ChildProcess | undefined;
   readonly onChange: (process: SupervisedProcess) => void;
   /** Lines that the process writes to standard error, and log lines at warning and above. */
@@ -88,7 +88,8 @@ export class SupervisedProcess {
     this.#startUp = undefined;
     const { main } = this.#options;
     const environment = this.#options.environment();
-    const spare = this.#options.spare?.({ main, environment });
+    // Who starts for the first time is not missed yet; the spare stays for who is.
+    const spare = this.#restarts > 0 ? this.#options.spare?.({ main, environment }) : undefined;
     const child = spare ?? fork(main, [], { silent: true, env: { ...environment } });
     this.#child = child;
     this.#wasSpare = spare !== undefined;
