@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { MongoClient, type Filter, type FindOptions } from 'mongodb';
 import { sharedMongo } from '@rapport/local-engines';
 import { documentStoreContract } from './document-store.contract.js';
 import { openMongoDocumentStore } from './mongo-document-store.js';
+import { MongoDocuments } from './mongo/mongo-documents.js';
+import { declaredIndexes, type Documents, type StoredDocument } from './mongo/stored-document.js';
+import { WriteChanges } from './mongo/write-changes.js';
 
 let uri = '';
 beforeAll(async () => {
@@ -63,5 +67,60 @@ describe('MongoDB document store, several replicas at once', () => {
     const people = await last.collection<Person>({ name: 'people', indexes: [byName, byAge] });
     expect(await people.scan('byAge')).toEqual([{ id: 'late', version: 1, doc: { name: 'Late', age: 7 } }]);
     await Promise.all([updated.close(), last.close()]);
+  });
+});
+
+describe('MongoDB document store, asked for a range', () => {
+  interface Event {
+    readonly person: string;
+    readonly at: number;
+    readonly key: string;
+  }
+  const indexes = [
+    { name: 'time', fields: ['person', 'at'] },
+    { name: 'key', fields: ['key'], unique: true },
+  ] as const;
+
+  it('has every question answered from an index, first pages and following ones', async () => {
+    const database = `plans-${randomUUID().slice(0, 8)}`;
+    const store = await openMongoDocumentStore({ uri, database });
+    const events = await store.collection<Event>({ name: 'events', indexes });
+    const many = Array.from({ length: 200 }, (_, n) => ({
+      id: `e${n}`,
+      doc: { person: `p${n % 20}`, at: n, key: `k${n}` },
+    }));
+    await events.write(many);
+    const client = new MongoClient(uri);
+    const documents = client.db(database).collection<StoredDocument>('events');
+    const asked: { filter: Filter<StoredDocument>; options: FindOptions }[] = [];
+    const watched = Object.create(documents, {
+      find: {
+        value: (filter: Filter<StoredDocument>, options: FindOptions) => {
+          asked.push({ filter, options });
+          return documents.find(filter, options);
+        },
+      },
+    }) as Documents;
+    const declared = declaredIndexes<Event>('events', indexes);
+    const changes = new WriteChanges(watched, declared, () => Promise.resolve([]));
+    const reader = new MongoDocuments<Event>(watched, declared, changes, () => undefined, uri);
+    try {
+      const prefix = ['p7'];
+      expect(await reader.scan('time', { prefix })).toHaveLength(10);
+      expect(await reader.scan('time', { prefix, after: { key: ['p7', 27], id: 'e27' } })).toHaveLength(8);
+      expect(
+        await reader.scan('time', { prefix, reverse: true, after: { key: ['p7', 27], id: 'e27' } }),
+      ).toHaveLength(1);
+      expect(await reader.scan('key', { from: 'k5', to: 'k6' })).toHaveLength(11);
+      expect(asked).toHaveLength(6);
+      for (const { filter, options } of asked) {
+        const plan = JSON.stringify(await documents.find(filter, options).explain());
+        expect(plan).toContain('IXSCAN');
+        expect(plan).not.toContain('COLLSCAN');
+      }
+    } finally {
+      await client.close();
+      await store.close();
+    }
   });
 });

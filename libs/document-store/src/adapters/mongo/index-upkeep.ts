@@ -32,6 +32,7 @@ interface Index {
   readonly name?: string;
   readonly key: Readonly<Record<string, unknown>>;
   readonly unique?: boolean;
+  readonly sparse?: boolean;
   readonly partialFilterExpression?: object;
 }
 
@@ -43,18 +44,20 @@ interface NamedIndex extends Index {
 
 const declarationIndex: NamedIndex = { name: `${ours}declaration`, key: { x: 1 } };
 
+/**
+ * Documents without a key stand in the others, under null, where no question of ours looks. A partial index would leave
+ * them out, but a server has to prove for each question that it may use one, and not every server can.
+ */
 function indexOf({ name, unique }: DeclaredIndexes['indexes'][number]): NamedIndex {
   return {
     name: `${ours}${name}`,
-    key: unique ? { [`k.${name}`]: 1 } : { [`k.${name}`]: 1, _id: 1 },
-    ...(unique ? { unique } : {}),
-    partialFilterExpression: { [`k.${name}`]: { $exists: true } },
+    ...(unique ? { key: { [`k.${name}`]: 1 }, unique, sparse: true } : { key: { [`k.${name}`]: 1, _id: 1 } }),
   };
 }
 
 function isSame(one: Index, other: Index): boolean {
-  const told = ({ name, key, unique, partialFilterExpression }: Index): string =>
-    JSON.stringify([name, key, unique === true, partialFilterExpression]);
+  const told = ({ name, key, unique, sparse, partialFilterExpression }: Index): string =>
+    JSON.stringify([name, key, unique === true, sparse === true, partialFilterExpression]);
   return told(one) === told(other);
 }
 

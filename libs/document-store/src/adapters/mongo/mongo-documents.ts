@@ -54,12 +54,23 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     this.refuseWhenClosed();
     const { limit = 100, reverse = false } = options;
     const direction = reverse ? -1 : 1;
-    const filter = index === '_id' ? idFilter(options) : this.#indexFilter(index, options);
-    if (limit <= 0 || filter === undefined) return [];
+    const filters = index === '_id' ? idFilters(options) : this.#indexFilters(index, options);
     const order: Sort = index === '_id' ? { _id: direction } : { [`k.${index}`]: direction, _id: direction };
-    const found = await this.#found(
-      this.documents.find(filter, { projection: { v: 1, d: 1 }, sort: order, limit, batchSize: limit + 1 }),
-    );
+    const found: StoredDocument[] = [];
+    for (const filter of filters) {
+      const left = limit - found.length;
+      if (left <= 0) break;
+      found.push(
+        ...(await this.#found(
+          this.documents.find(filter, {
+            projection: { v: 1, d: 1 },
+            sort: order,
+            limit: left,
+            batchSize: left + 1,
+          }),
+        )),
+      );
+    }
     return found.map((each) => stored<T>(each));
   }
 
@@ -109,7 +120,8 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     );
   }
 
-  #indexFilter(name: string, options: ScanOptions): Filter<StoredDocument> | undefined {
+  /** Ranges that lie one behind the other. */
+  #indexFilters(name: string, options: ScanOptions): readonly Filter<StoredDocument>[] {
     checkBounds(name, this.#index(name).fields.length, options);
     const text = (key: IndexKey | undefined): string | undefined =>
       key === undefined ? undefined : keyText(key);
@@ -118,7 +130,7 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
     const high = prefix === undefined ? text(options.to) : afterPrefixText(prefix);
     const past =
       options.after === undefined ? undefined : { key: keyText(options.after.key), id: options.after.id };
-    return rangeFilter(`k.${name}`, { low, high }, past, options.reverse === true);
+    return rangeFilters(`k.${name}`, { low, high }, past, options.reverse === true);
   }
 }
 
@@ -132,34 +144,38 @@ interface TextRange {
   readonly high: string | undefined;
 }
 
-function rangeFilter(
+/**
+ * What is left of a range behind a place in it: first those with the same key, then those beyond. Two questions and not
+ * one with $or, which servers answer by sorting all there is, or by merging two walks at best.
+ */
+function rangeFilters(
   field: string,
   { low, high }: TextRange,
   past: { key: string; id: string } | undefined,
   reverse: boolean,
-): Filter<StoredDocument> | undefined {
+): readonly Filter<StoredDocument>[] {
   const within = (lowest: object, highest: string | undefined): Filter<StoredDocument> => ({
     [field]: { ...lowest, ...(highest === undefined ? {} : { $lt: highest }) },
   });
-  if (high !== undefined && compareText(low, high) >= 0) return undefined;
-  if (past === undefined) return within({ $gte: low }, high);
+  if (high !== undefined && compareText(low, high) >= 0) return [];
+  if (past === undefined) return [within({ $gte: low }, high)];
   const beforeRange = compareText(past.key, low) < 0;
   const behindRange = high !== undefined && compareText(past.key, high) >= 0;
-  if (beforeRange || behindRange) return beforeRange === reverse ? undefined : within({ $gte: low }, high);
+  if (beforeRange || behindRange) return beforeRange === reverse ? [] : [within({ $gte: low }, high)];
   const ties: Filter<StoredDocument> = {
     [field]: past.key,
     _id: reverse ? { $lt: past.id } : { $gt: past.id },
   };
-  return { $or: [ties, reverse ? within({ $gte: low }, past.key) : within({ $gt: past.key }, high)] };
+  return [ties, reverse ? within({ $gte: low }, past.key) : within({ $gt: past.key }, high)];
 }
 
 /** Ids are strings, and every number sorts before them. */
-function idFilter(options: ScanOptions): Filter<StoredDocument> | undefined {
+function idFilters(options: ScanOptions): readonly Filter<StoredDocument>[] {
   checkBounds('_id', 1, options);
   const first = (key: IndexKey | undefined): string | number | undefined =>
     typeof key === 'object' ? key[0] : key;
   const [from, to, prefix] = [first(options.from), first(options.to), first(options.prefix)];
-  if (typeof to === 'number' || typeof prefix === 'number') return undefined;
+  if (typeof to === 'number' || typeof prefix === 'number') return [];
   const conditions: object[] = [];
   if (prefix !== undefined) conditions.push({ _id: prefix });
   else {
@@ -170,7 +186,7 @@ function idFilter(options: ScanOptions): Filter<StoredDocument> | undefined {
     conditions.push({
       _id: options.reverse === true ? { $lt: options.after.id } : { $gt: options.after.id },
     });
-  return conditions.length === 0 ? {} : { $and: conditions };
+  return [conditions.length === 0 ? {} : { $and: conditions }];
 }
 
 function stored<T extends Document>({ _id, v, d }: Pick<StoredDocument, '_id' | 'v' | 'd'>): Stored<T> {
