@@ -11,7 +11,6 @@ export type {
   WriteResult,
 } from './document-store.js';
 export {
-  loadDocumentStoreDriver,
   openDocumentStore,
   openLmdbDocumentStore,
   openMongoDocumentStore,

@@ -14,13 +14,6 @@ export function openDocumentStore(options: DocumentStoreOptions): Promise<Docume
 
 // A driver is loaded with the first store that needs it: a process starts sooner without the other one.
 
-/** Loads what an engine needs, so that a store opens sooner later. */
-export async function loadDocumentStoreDriver(kind: DocumentStoreOptions['kind']): Promise<void> {
-  await (kind === 'mongodb'
-    ? import('./adapters/mongo-document-store.js')
-    : import('./adapters/lmdb-document-store.js'));
-}
-
 /** Opens the document store that is kept in a folder of this machine, for this process alone. */
 export async function openLmdbDocumentStore(options: LmdbDocumentStoreOptions): Promise<DocumentStore> {
   return (await import('./adapters/lmdb-document-store.js')).openLmdbDocumentStore(options);

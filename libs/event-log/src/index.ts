@@ -13,7 +13,6 @@ export type {
 export {
   applyTopics,
   checkTopics,
-  loadEventLogDriver,
   openEventLog,
   openKafkaEventLog,
   openLmdbEventLog,

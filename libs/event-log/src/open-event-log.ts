@@ -52,11 +52,6 @@ export async function applyTopics(
 // A driver is loaded with the first log that needs it: a process starts sooner without the other one.
 const kafka = (): Promise<typeof kafkaAdapter> => import('./adapters/kafka-event-log.js');
 
-/** Loads what an engine needs, so that a log opens sooner later. */
-export async function loadEventLogDriver(kind: EventLogOptions['kind']): Promise<void> {
-  await (kind === 'kafka' ? kafka() : import('./adapters/lmdb-event-log.js'));
-}
-
 /** Opens the event log that a Kafka cluster keeps. */
 export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
   return (await kafka()).openKafkaEventLog(options);

@@ -18,5 +18,4 @@ export type {
   VariantDefinition,
 } from './definitions.js';
 export { checkPlaybook, loadPlaybook } from './load-playbook.js';
-export { prepareSchemaCheck } from './schema-check.js';
 export { formatProblem, type Problem } from './problem.js';

@@ -21,11 +21,6 @@ export function schemaCheck(): SchemaCheck {
   return (compiled ??= createSchemaCheck());
 }
 
-/** Compiles the schema, so that a playbook loads sooner later. */
-export function prepareSchemaCheck(): void {
-  schemaCheck();
-}
-
 function createSchemaCheck(): SchemaCheck {
   const terms = JSON.parse(readFileSync(new URL('../schema/terms.schema.json', import.meta.url), 'utf8')) as {
     $id: string;

@@ -52,9 +52,6 @@ const addressVariables: Record<ClusterService, string> = {
   orchestrator: 'RAPPORT_ORCHESTRATOR_GRPC',
 };
 
-/** How long everything is ready until a spare is loaded, which takes a second of computing from what just came back. */
-const spareAfterMs = 1_000;
-
 /** More processes of one service than a machine of this size should be asked for. */
 const maxReplicas = 8;
 
@@ -86,12 +83,10 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     ),
     onOutput: (name, text) => options.onOutput?.(name, text),
   });
-  let renewing: NodeJS.Timeout | undefined;
   const changed = (): void => {
     options.onChange?.(all());
-    clearTimeout(renewing);
-    if (options.spare !== false && all().every(({ state }) => state === 'ready'))
-      renewing = setTimeout(() => spare.renew(), spareAfterMs);
+    // Not before: loading takes a second of computing from what starts.
+    if (options.spare !== false && all().every(({ state }) => state === 'ready')) spare.renew();
   };
   const launch = (service: ClusterService): void => {
     const processes = running.get(service) ?? [];
@@ -162,7 +157,6 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     },
     scale,
     stop: async () => {
-      clearTimeout(renewing);
       spare.stop();
       await gateway.close();
       for (const service of clusterServices) {

@@ -18,7 +18,7 @@ export interface SpareProcessOptions {
 }
 
 /**
- * One process that has loaded what a service needs and has opened nothing, to take the place of the next one that
+ * One process that has loaded what a service needs and holds nothing open, to take the place of the next one that
  * dies: most of a cold start is loading. It costs the memory of an idle service; a second one that dies before there
  * is a new spare starts cold.
  */

@@ -2,8 +2,8 @@ import { pathToFileURL } from 'node:url';
 import { readHostConfig, warmUp } from '@rapport/service-host';
 import type { Begin } from './spare-process.js';
 
-// A process that is to become a service: it loads what services need, opens nothing, and waits for the word which one
-// it is. Arguments: modules to load ahead. It leaves with its parent.
+// A process that is to become a service: it loads what services need, rehearses a start, holds nothing open, and waits
+// for the word which one it is. Arguments: modules to load ahead. It leaves with its parent.
 const leave = (): never => process.exit();
 process.once('disconnect', leave);
 const told = new Promise<Begin>((resolve) => process.once('message', (begin: Begin) => resolve(begin)));
