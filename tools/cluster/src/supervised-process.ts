@@ -5,6 +5,7 @@ import type { Begin } from './spare-process.js';
 export interface Listening {
   readonly httpUrl: string;
   readonly grpcAddress: string;
+  readonly metricsUrl: string;
 }
 
 /** How long a process took from its start until all its consumers worked. */
@@ -105,7 +106,8 @@ export class SupervisedProcess {
         this.#change(this.#state);
       }
       if (message.kind !== 'ready') return;
-      this.#listening = { httpUrl: message.httpUrl, grpcAddress: message.grpcAddress };
+      const { httpUrl, grpcAddress, metricsUrl } = message;
+      this.#listening = { httpUrl, grpcAddress, metricsUrl };
       this.#readyAtMs = Date.now();
       this.#change('ready');
     });

@@ -7,6 +7,7 @@ import type { ShopTerms } from '../domain/playbook-terms.js';
 import type { TrueLift } from '../domain/lift-truth.js';
 import type { ShopEvent } from '../domain/shop-events.js';
 import { Shop } from '../domain/shop.js';
+import type { Mail } from '../domain/answers.js';
 import type { DecideAnswer, ReportedLift } from '../doors/answers-read.js';
 import { callerOf } from '../doors/caller.js';
 import { batchLimit, PlatformDoor, type PlatformAddress } from '../doors/platform-door.js';
@@ -188,13 +189,18 @@ class Month {
     }
   }
 
+  /** In an order that follows from the mails themselves: whoever delivers many at a time may file them in any. */
   async #openMails(): Promise<void> {
+    const opened: Mail[] = [];
     for (;;) {
       const { mails, next } = await this.door.messages(this.#cursor, this.options.signal);
-      for (const mail of mails) this.#shop.mailed(mail);
-      this.#mails += mails.length;
-      if (next === undefined || next === this.#cursor || mails.length === 0) return;
+      opened.push(...mails);
+      if (next === undefined || next === this.#cursor || mails.length === 0) break;
       this.#cursor = next;
     }
+    const place = ({ atMs, to, tactic, id }: Mail): string => [atMs, to, tactic, id].join(' ');
+    opened.sort((one, other) => (place(one) < place(other) ? -1 : 1));
+    for (const mail of opened) this.#shop.mailed(mail);
+    this.#mails += opened.length;
   }
 }
