@@ -6,6 +6,7 @@ import {
   type MongoClient,
 } from 'mongodb';
 import { RapportError } from '@rapport/kernel';
+import { answered } from './answered.js';
 import { denied } from './read-error.js';
 import type { Documents, StoredDocument } from './stored-document.js';
 
@@ -40,10 +41,9 @@ export function bulkCommand(client: MongoClient, documents: Documents, where: st
     try {
       return outcomesOf(
         changes,
-        await client.bulkWrite<Record<string, StoredDocument>>(models, {
-          ordered: false,
-          verboseResults: true,
-        }),
+        await answered(
+          client.bulkWrite<Record<string, StoredDocument>>(models, { ordered: false, verboseResults: true }),
+        ),
       );
     } catch (thrown) {
       refuseDenied(thrown, where);
@@ -76,12 +76,12 @@ export function singleCommands(documents: Documents, where: string, atOnce = 16)
 async function runOne(documents: Documents, change: Change, where: string): Promise<Outcome> {
   try {
     if (change.kind === 'insert')
-      return (await documents.insertOne(change.document)).acknowledged ? 'done' : 'unknown';
+      return (await answered(documents.insertOne(change.document))).acknowledged ? 'done' : 'unknown';
     const filter = { _id: change.id, v: change.version };
     if (change.kind === 'remove')
-      return (await documents.deleteOne(filter)).deletedCount === 1 ? 'done' : 'missed';
+      return (await answered(documents.deleteOne(filter))).deletedCount === 1 ? 'done' : 'missed';
     const { _id, ...replacement } = change.document;
-    return (await documents.replaceOne(filter, replacement)).matchedCount === 1 ? 'done' : 'missed';
+    return (await answered(documents.replaceOne(filter, replacement))).matchedCount === 1 ? 'done' : 'missed';
   } catch (thrown) {
     refuseDenied(thrown, where);
     if (thrown instanceof MongoServerError && thrown.code === duplicateKey) return 'duplicate';

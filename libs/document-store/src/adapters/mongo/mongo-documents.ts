@@ -10,6 +10,7 @@ import type {
   WriteResult,
 } from '../../document-store.js';
 import { checkBounds, checkId, checkSize, indexMissing } from '../../index-keys.js';
+import { answered } from './answered.js';
 import { afterPrefixText, compareText, keyText } from './key-text.js';
 import { keysOf, type DeclaredIndexes, type Documents, type StoredDocument } from './stored-document.js';
 import { readError } from './read-error.js';
@@ -88,7 +89,7 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
 
   async #found(cursor: FindCursor<StoredDocument>): Promise<StoredDocument[]> {
     try {
-      return await cursor.toArray();
+      return await answered(cursor.toArray());
     } catch (thrown) {
       throw readError(thrown, this.where);
     }

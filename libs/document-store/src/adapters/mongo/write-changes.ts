@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RapportError } from '@rapport/kernel';
 import type { Document, WriteResult } from '../../document-store.js';
+import { answered } from './answered.js';
 import type { Change, Outcome, RunChanges } from './bulk-writes.js';
 import type { DeclaredIndexes, Documents, StoredDocument } from './stored-document.js';
 
@@ -150,9 +151,11 @@ export class WriteChanges {
   }
 
   async #heads(ids: readonly string[]): Promise<ReadonlyMap<string, Head>> {
-    const found = await this.documents
-      .find({ _id: { $in: [...ids] } }, { projection: { v: 1, t: 1 }, batchSize: ids.length })
-      .toArray();
+    const found = await answered(
+      this.documents
+        .find({ _id: { $in: [...ids] } }, { projection: { v: 1, t: 1 }, batchSize: ids.length })
+        .toArray(),
+    );
     return new Map(found.map(({ _id, v, t }) => [_id, { v, t }]));
   }
 
