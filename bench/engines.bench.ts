@@ -7,6 +7,7 @@ import { openEventLog, partitionOfKey, type NewRecord } from '@rapport/event-log
 import { startKafka, startMongo } from '@rapport/local-engines';
 import type { Benchmark, BenchmarkOptions, Figure } from './report.js';
 import { compareRates, concurrently } from './side-by-side.js';
+import { bothForms } from './both-forms.js';
 import { storage } from './storage.bench.js';
 
 const value = Buffer.from(
@@ -21,19 +22,20 @@ const headers = {
 };
 const partitions = 4;
 
-/** What the adapters cost beside their drivers, on real servers, in one run. */
+/** What the adapters cost beside their drivers, on real servers, and what the whole platform does on them; in one run. */
 export const engines: Benchmark = {
   name: 'engines',
-  title: 'LMDB, Kafka and MongoDB behind our ports beside their drivers alone',
+  title: 'LMDB, Kafka and MongoDB behind our ports beside their drivers alone; the platform on them',
   run: async (options) => ({
     name: 'engines',
     title: engines.title,
     setup:
-      'Apache Kafka 4.1 (one node, KRaft) and a MongoDB-protocol server (one node, WiredTiger), each in a process of its own on this machine; 500-byte records with five headers, idempotent, acks=all; 1 KB documents, w: majority; adapter and driver take turns on the same server',
+      'Apache Kafka 4.1 (one node, KRaft) and a MongoDB-protocol server (one node, WiredTiger), each in a process of its own on this machine; 500-byte records with five headers, idempotent, acks=all; 1 KB documents, w: majority; adapter and driver take turns on the same server; end to end: events through ingestion, identity and profiles, batches of 50 over HTTP, 5,000 people, each form given the same, everything on this machine; both servers leave flushing to the operating system, as one of several replicas does, while the embedded form flushes',
     figures: [
       ...(await lmdbFigures(options)),
       ...(await kafkaFigures(options)),
       ...(await mongoFigures(options)),
+      ...(await bothForms(options)),
     ],
   }),
 };
