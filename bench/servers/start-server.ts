@@ -59,10 +59,11 @@ async function startEntry(
   const profile = process.env['RAPPORT_BENCH_CPU_PROFILE'];
   const child = fork(resolve(entry), [dataDir], {
     cwd: root,
-    // Threads and heap as `npm start` and the image have them.
+    // Threads and heap as `npm start` has them.
     env: { UV_THREADPOOL_SIZE: '16', ...process.env, ...platformEnvironment(dataDir), ...more },
     execArgv: [
       '--max-semi-space-size=64',
+      '--heap-growing-percent=400',
       ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
     ],
   });

@@ -4,9 +4,7 @@
 /** How long all work of one turn may hold the event loop before sockets and timers are looked at. */
 const longestTurnMs = 2;
 
-/** Requests that may be under way before work that nobody waits for stands back. */
-const besideRequests = 1;
-/** How long it stands back at most. */
+/** How long work that nobody waits for stands back at most while a request is under way. */
 const longestHoldMs = 10;
 
 const waiting: (() => void)[] = [];
@@ -40,20 +38,20 @@ let requests = 0;
 let held: (() => void)[] = [];
 let holding: NodeJS.Timeout | undefined;
 
-/** Answers a request that somebody waits for: while several are under way, no new batch begins (`requestsFirst`). */
+/** Answers a request that somebody waits for: while any is under way, no new batch begins (`requestsFirst`). */
 export async function aheadOfBatches<T>(answer: () => Promise<T>): Promise<T> {
   requests++;
   try {
     return await answer();
   } finally {
     requests--;
-    if (requests <= besideRequests) letGo();
+    if (requests === 0) letGo();
   }
 }
 
-/** To be awaited before a batch begins: a moment with few requests under way, but 10 ms later at the latest. */
+/** To be awaited before a batch begins: a moment without requests under way, but 10 ms later at the latest. */
 export function requestsFirst(): Promise<void> | undefined {
-  if (requests <= besideRequests) return undefined;
+  if (requests === 0) return undefined;
   return new Promise((resolve) => {
     held.push(resolve);
     holding ??= setTimeout(letGo, longestHoldMs);
