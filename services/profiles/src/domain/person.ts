@@ -14,6 +14,10 @@ export interface HeldOrigin {
   state: OriginState | undefined;
 }
 
+/** Offset of the newest record of a partition that an origin has folded in; -1 before the first. */
+export const appliedTo = (held: HeldOrigin, partition: number): number =>
+  held.state?.applied[String(partition)] ?? -1;
+
 /** A segment entered or left at an instant. */
 export interface Transition {
   readonly segment: string;
@@ -100,6 +104,16 @@ export class Person {
   /** Whether a record that comes again was applied here, whoever has its origin now. */
   hasApplied(offset: number, origin: Origin): boolean {
     return offset <= this.applied && offset <= (this.told.get(origin) ?? -1);
+  }
+
+  /**
+   * Whether a record was applied here and its origin lacks it: a worker wrote the person, and was no longer the owner
+   * when the origin's turn came. Such a record was not told either. Only this shows it: a write that lands after the
+   * next owner began is not among those that it doubts.
+   */
+  wasCutShort(offset: number, origin: Origin, partition: number): boolean {
+    const held = this.origins.get(origin);
+    return held !== undefined && this.hasApplied(offset, origin) && offset > appliedTo(held, partition);
   }
 
   /** The next instant at which a segment may change by itself; `never` when only an event can change one. */

@@ -2,7 +2,7 @@ import type { IdentifiedEvent } from '@rapport/contracts';
 import { messageOf, takeTurn, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import { emptyOrigin, foldEvent, type Touched } from '../domain/origin-state.js';
-import { mostRemembered, type HeldOrigin, type Person } from '../domain/person.js';
+import { appliedTo, mostRemembered, type HeldOrigin, type Person } from '../domain/person.js';
 import type { BatchWork } from './batch-work.js';
 import type { HousedEvent } from './find-homes.js';
 import type { ReadEvent } from './read-identified.js';
@@ -47,16 +47,20 @@ export async function applyEvents(
 }
 
 function applyEvent(definitions: Definitions, work: BatchWork, read: HousedEvent, person: Person): void {
-  const isNew = read.offset > person.applied;
+  const { offset } = read;
+  const { origin } = read.record;
+  const isNew =
+    offset > person.applied ||
+    (read.standing !== 'passed on' && person.wasCutShort(offset, origin, work.partition));
   if (isNew) {
     const change = work.change(person);
     if (!change.hasEvents) {
       change.hasEvents = true;
-      person.after = read.offset - 1;
+      person.after = offset - 1;
     }
     person.advanceTo(read.event.receivedMs);
-    person.applied = read.offset;
-    person.told.set(read.record.origin, read.offset);
+    person.applied = Math.max(person.applied, offset);
+    person.told.set(origin, Math.max(person.told.get(origin) ?? -1, offset));
     if (isTold(person, read)) change.events.push({ event: read.record, bytes: read.bytes.byteLength });
   }
   const touched = foldOnce(definitions, work, read, person);
@@ -103,9 +107,6 @@ export function foldInto(
   state.applied[String(partition)] = read.offset;
   return isFirst ? 'first' : touched;
 }
-
-export const appliedTo = (held: HeldOrigin, partition: number): number =>
-  held.state?.applied[String(partition)] ?? -1;
 
 /** Folds an event of somebody who lives in another partition, and passes it on so that the view there is renewed. */
 function passThrough(

@@ -14,7 +14,7 @@ export type HousedEvent = ClaimedEvent &
 
 export interface Homes {
   readonly events: readonly HousedEvent[];
-  /** Events that came again: whom they were identified under has applied and told them. */
+  /** Events that came again: whom they were identified under has applied and told them, and their origins have them. */
   readonly repeated: number;
   readonly people: ReadonlyMap<ProfileId, FoundPerson>;
 }
@@ -42,7 +42,12 @@ export async function findHomes(
 ): Promise<Homes> {
   const people = new Map(await hand.people(events.map(({ record }) => record.profileId)));
   const found = (event: ClaimedEvent): Person => (people.get(event.record.profileId) as FoundPerson).person;
-  const unapplied = events.filter((event) => !found(event).hasApplied(event.offset, event.record.origin));
+  const unapplied = events.filter((event) => {
+    const { offset, standing, record } = event;
+    const person = found(event);
+    if (!person.hasApplied(offset, record.origin)) return true;
+    return standing !== 'passed on' && person.wasCutShort(offset, record.origin, partition);
+  });
   const homes: Home[] = [];
   for (const event of unapplied) {
     const person = found(event);

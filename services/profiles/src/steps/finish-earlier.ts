@@ -1,12 +1,12 @@
 import type { Definitions } from '../domain/definitions.js';
 import type { PersonDocument } from '../domain/person-document.js';
-import type { Transition } from '../domain/person.js';
+import { appliedTo, type Transition } from '../domain/person.js';
 import { changeOf, type ToldEvent } from '../domain/profile-change.js';
 import type { ChangeFeed } from '../ports/change-feed.js';
 import type { PeopleStore } from '../ports/people-store.js';
 import type { SegmentMembers } from '../ports/segment-members.js';
 import type { Timeline } from '../ports/timeline.js';
-import { appliedTo, foldInto } from './apply-events.js';
+import { foldInto } from './apply-events.js';
 import { BatchWork } from './batch-work.js';
 import { claimEvents, type ClaimedEvent } from './claim-events.js';
 import type { StoredPerson } from './people-at-hand.js';

@@ -2,9 +2,10 @@ import { mapInTurns, RapportError } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import { documentOf } from '../domain/person-document.js';
 import type { OriginState } from '../domain/origin-state.js';
+import { appliedTo } from '../domain/person.js';
 import type { PeopleStore } from '../ports/people-store.js';
 import { profilesErrors } from '../profiles.errors.js';
-import { appliedTo, foldInto } from './apply-events.js';
+import { foldInto } from './apply-events.js';
 import type { BatchWork, OriginFold, PersonChange } from './batch-work.js';
 
 /** Another worker writes an origin only around a merge or a split; more rounds than this mean something else. */
