@@ -2,7 +2,7 @@ import type { Collection, DocumentStore, Stored } from '@rapport/document-store'
 import type { Origin, ProfileId } from '@rapport/kernel';
 import type { OriginState } from '../domain/origin-state.js';
 import type { PersonDocument } from '../domain/person-document.js';
-import type { BatchLedger, LedgerEntry } from '../ports/batch-ledger.js';
+import type { BatchLedger, LedgerEntry, VersionedEntry } from '../ports/batch-ledger.js';
 import type { PeopleStore, Versioned, VersionedWrite } from '../ports/people-store.js';
 import { storeKey } from './store-key.js';
 
@@ -86,12 +86,14 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
     return (await this.persons.count()) - (await this.persons.count('gone'));
   }
 
-  async read(partition: number): Promise<LedgerEntry> {
-    return { told: 0, reserved: 0, definitions: '', ...(await this.ledger.get(String(partition)))?.doc };
+  async read(partition: number): Promise<VersionedEntry> {
+    const stored = await this.ledger.get(String(partition));
+    return { told: 0, reserved: 0, definitions: '', ...stored?.doc, version: stored?.version ?? 0 };
   }
 
-  async write(partition: number, entry: LedgerEntry): Promise<void> {
-    await this.ledger.write([{ id: String(partition), doc: entry }]);
+  async write(partition: number, entry: LedgerEntry, expectedVersion: number): Promise<boolean> {
+    const [taken] = await this.ledger.write([{ id: String(partition), doc: entry, expectedVersion }]);
+    return taken?.kind === 'written';
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Origin } from '@rapport/kernel';
+import type { Origin, ProfileId } from '@rapport/kernel';
 import { foldConsents, type ConsentEntry } from './consents.js';
 import type { Definitions } from './definitions.js';
 import { isNewer, type ProfileEvent } from './profile-event.js';
@@ -12,6 +12,8 @@ export interface OriginState {
   readonly origin: Origin;
   /** Offset of the newest record folded in, by partition of `events.identified.v1`. */
   applied: Record<string, number>;
+  /** By the same partitions, whose event that newest one was: who tells of it, or has told, also when it comes again. */
+  foldedFor?: Record<string, ProfileId>;
   /** Event times of the first and last event; null before the first. */
   seen: [firstMs: number, lastMs: number] | null;
   timezone: [name: string, atMs: number, messageId: string] | null;

@@ -18,6 +18,10 @@ export interface HeldOrigin {
 export const appliedTo = (held: HeldOrigin, partition: number): number =>
   held.state?.applied[String(partition)] ?? -1;
 
+/** Whom that record was folded for. */
+export const foldedFor = (held: HeldOrigin, partition: number): ProfileId | undefined =>
+  held.state?.foldedFor?.[String(partition)];
+
 /** A segment entered or left at an instant. */
 export interface Transition {
   readonly segment: string;

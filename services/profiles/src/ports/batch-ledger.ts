@@ -8,9 +8,13 @@ export interface LedgerEntry {
   readonly definitions: string;
 }
 
+/** An entry with the version of its document; 0 before the first. */
+export type VersionedEntry = LedgerEntry & { readonly version: number };
+
 /** Keeps one entry per partition. */
 export interface BatchLedger {
-  /** Zeros and no version before the first. */
-  read(partition: number): Promise<LedgerEntry>;
-  write(partition: number, entry: LedgerEntry): Promise<void>;
+  /** Zeros before the first. */
+  read(partition: number): Promise<VersionedEntry>;
+  /** Answers whether nobody had written since the version that was expected. */
+  write(partition: number, entry: LedgerEntry, expectedVersion: number): Promise<boolean>;
 }

@@ -35,7 +35,7 @@ export async function applyEvents(
   const forwarded: ForwardedEvent[] = [];
   for (const event of events) {
     try {
-      if (event.person === undefined) forwarded.push(passThrough(definitions, work, event, event.owner));
+      if (event.person === undefined) forwarded.push(passThrough(definitions, work, event));
       else applyEvent(definitions, work, event, event.person);
     } catch (thrown) {
       throw new PoisonEvent(event, thrown);
@@ -63,7 +63,7 @@ function applyEvent(definitions: Definitions, work: BatchWork, read: HousedEvent
     person.told.set(origin, Math.max(person.told.get(origin) ?? -1, offset));
     if (isTold(person, read)) change.events.push({ event: read.record, bytes: read.bytes.byteLength });
   }
-  const touched = foldOnce(definitions, work, read, person);
+  const touched = foldOnce(definitions, work, read, person.profileId, person);
   if (touched === 'first') {
     person.originsChanged();
     if (isNew) person.renewAll();
@@ -87,12 +87,13 @@ function foldOnce(
   definitions: Definitions,
   work: BatchWork,
   read: HousedEvent,
-  person: Person | undefined,
+  owner: ProfileId,
+  person?: Person,
 ): Touched | 'first' | undefined {
   const { held, standing } = read;
   if (standing === 'passed on' || read.offset <= appliedTo(held, work.partition)) return undefined;
-  work.fold(held, read, person);
-  return foldInto(definitions, work.partition, held, read);
+  work.fold(held, read, owner, person);
+  return foldInto(definitions, work.partition, held, read, owner);
 }
 
 export function foldInto(
@@ -100,11 +101,13 @@ export function foldInto(
   partition: number,
   held: HeldOrigin,
   read: ReadEvent,
+  owner: ProfileId,
 ): Touched | 'first' {
   const isFirst = held.state === undefined;
   const state = (held.state ??= emptyOrigin(held.origin, definitions));
   const touched = foldEvent(definitions, state, read.event);
   state.applied[String(partition)] = read.offset;
+  (state.foldedFor ??= {})[String(partition)] = owner;
   return isFirst ? 'first' : touched;
 }
 
@@ -112,9 +115,9 @@ export function foldInto(
 function passThrough(
   definitions: Definitions,
   work: BatchWork,
-  read: HousedEvent,
-  owner: ProfileId,
+  read: HousedEvent & { readonly owner: ProfileId },
 ): ForwardedEvent {
-  foldOnce(definitions, work, read, undefined);
+  const { owner } = read;
+  foldOnce(definitions, work, read, owner);
   return { owner, event: { ...read.record, profileId: owner, folded: true } };
 }

@@ -1,4 +1,6 @@
-import type { BatchLedger, LedgerEntry } from '../ports/batch-ledger.js';
+import { RapportError } from '@rapport/kernel';
+import type { BatchLedger, VersionedEntry } from '../ports/batch-ledger.js';
+import { profilesErrors } from '../profiles.errors.js';
 
 /** Batches between two writes of the ledger. */
 const batchesPerEntry = 64;
@@ -9,6 +11,7 @@ const batchesPerEntry = 64;
  * batch at a time is not told (a batch comes again until it is), but the ledger lags behind by up to 64.
  */
 export class BatchNumbers {
+  #version: number;
   #told: number;
   #reserved: number;
   #next: number;
@@ -19,8 +22,9 @@ export class BatchNumbers {
   private constructor(
     private readonly ledger: BatchLedger,
     readonly partition: number,
-    private readonly found: LedgerEntry,
+    private readonly found: VersionedEntry,
   ) {
+    this.#version = found.version;
     this.#told = found.told;
     this.#reserved = found.reserved;
     this.#next = found.reserved + 1;
@@ -47,7 +51,7 @@ export class BatchNumbers {
     this.#hasCaughtUp = true;
   }
 
-  /** The number of the batch that begins now. */
+  /** The number of the batch that begins now. Throws when another worker has begun to give numbers. */
   async next(): Promise<number> {
     if (this.#next > this.#reserved) {
       this.#reserved = this.#next + batchesPerEntry - 1;
@@ -61,11 +65,13 @@ export class BatchNumbers {
     this.#told = batch;
   }
 
-  /** Before somebody else takes over. */
+  /** Before somebody else takes over; says nothing when somebody has. */
   async close(): Promise<void> {
     if (!this.#hasCaughtUp) return;
     this.#told = this.#reserved;
-    await this.#write();
+    await this.#write().catch((thrown: unknown) => {
+      if (!(thrown instanceof RapportError && thrown.code === profilesErrors.partitionLost)) throw thrown;
+    });
   }
 
   /** The version of the definitions by which everybody was last decided. */
@@ -81,10 +87,14 @@ export class BatchNumbers {
 
   async #write(): Promise<void> {
     const told = this.#hasCaughtUp ? this.#told : this.found.told;
-    await this.ledger.write(this.partition, {
-      told,
-      reserved: this.#reserved,
-      definitions: this.#definitions,
-    });
+    const entry = { told, reserved: this.#reserved, definitions: this.#definitions };
+    if (await this.ledger.write(this.partition, entry, this.#version)) this.#version++;
+    else {
+      throw new RapportError(
+        profilesErrors.partitionLost,
+        'conflict',
+        `another worker numbers the batches of partition ${this.partition} now`,
+      );
+    }
   }
 }

@@ -17,7 +17,8 @@ export interface PersonChange {
 export interface OriginFold {
   readonly held: HeldOrigin;
   readonly reads: ReadEvent[];
-  /** Undefined: the origin is only passing through, its owner lives in another partition. */
+  readonly owner: ProfileId;
+  /** The owner; undefined: the origin is only passing through, its owner lives in another partition. */
   readonly person: Person | undefined;
 }
 
@@ -44,9 +45,9 @@ export class BatchWork {
     return made;
   }
 
-  fold(held: HeldOrigin, read: ReadEvent, person: Person | undefined): void {
+  fold(held: HeldOrigin, read: ReadEvent, owner: ProfileId, person?: Person): void {
     const known = this.origins.get(held);
-    if (known === undefined) this.origins.set(held, { held, reads: [read], person });
+    if (known === undefined) this.origins.set(held, { held, reads: [read], owner, person });
     else known.reads.push(read);
   }
 }

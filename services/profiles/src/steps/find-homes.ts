@@ -1,5 +1,5 @@
 import type { Origin, ProfileId } from '@rapport/kernel';
-import type { HeldOrigin, Person } from '../domain/person.js';
+import { appliedTo, foldedFor, type HeldOrigin, type Person } from '../domain/person.js';
 import type { ChangeFeed } from '../ports/change-feed.js';
 import type { IdentityDirectory } from '../ports/identifier-index.js';
 import type { ClaimedEvent } from './claim-events.js';
@@ -14,7 +14,7 @@ export type HousedEvent = ClaimedEvent &
 
 export interface Homes {
   readonly events: readonly HousedEvent[];
-  /** Events that came again: whom they were identified under has applied and told them, and their origins have them. */
+  /** Events that came again: somebody has applied and told them, or tells them now, and their origins have them. */
   readonly repeated: number;
   readonly people: ReadonlyMap<ProfileId, FoundPerson>;
 }
@@ -45,8 +45,11 @@ export async function findHomes(
   const unapplied = events.filter((event) => {
     const { offset, standing, record } = event;
     const person = found(event);
-    if (!person.hasApplied(offset, record.origin)) return true;
-    return standing !== 'passed on' && person.wasCutShort(offset, record.origin, partition);
+    if (person.hasApplied(offset, record.origin))
+      return standing !== 'passed on' && person.wasCutShort(offset, record.origin, partition);
+    // Passed on twice, told of here, and somebody else's by now.
+    const isRepeated = standing === 'passed on' && person.forwarded.includes(record.messageId);
+    return !isRepeated || belongs(person, record.origin);
   });
   const homes: Home[] = [];
   for (const event of unapplied) {
@@ -58,16 +61,40 @@ export async function findHomes(
     );
   }
   const held = await holdOrigins(hand, unapplied, homes);
-  return {
-    people,
-    repeated: events.length - unapplied.length,
-    events: unapplied.map((event, index): HousedEvent => {
-      const home = homes[index] as Home;
-      const { origin } = event.record;
-      if ('owner' in home) return { ...event, owner: home.owner, held: held.get(origin) as HeldOrigin };
-      return { ...event, person: home.person, held: home.person.origins.get(origin) as HeldOrigin };
-    }),
-  };
+  const housed = unapplied.map((event, index): HousedEvent => {
+    const home = homes[index] as Home;
+    const { origin } = event.record;
+    if ('owner' in home) return { ...event, owner: home.owner, held: held.get(origin) as HeldOrigin };
+    return { ...event, person: home.person, held: home.person.origins.get(origin) as HeldOrigin };
+  });
+  const { tellers, events: left } = leaveToTellers(ports.feed, partition, housed);
+  const unread = tellers.filter((id) => !people.has(id));
+  for (const [id, one] of await hand.people(unread)) people.set(id, one);
+  return { people, repeated: events.length - left.length, events: left };
+}
+
+/**
+ * An event that comes again while its origin moved on belongs to whom it was folded for: they have told it, or do so
+ * when they are read, or, in another partition, when it is passed on to them once more. Its present owner has read the
+ * origin with the event in it.
+ */
+function leaveToTellers(
+  feed: ChangeFeed,
+  partition: number,
+  housed: readonly HousedEvent[],
+): { readonly events: readonly HousedEvent[]; readonly tellers: readonly ProfileId[] } {
+  const events: HousedEvent[] = [];
+  const tellers = new Set<ProfileId>();
+  for (const event of housed) {
+    const { held, offset, standing } = event;
+    const owner = event.person === undefined ? event.owner : event.person.profileId;
+    const folded = foldedFor(held, partition);
+    const isRepeated = standing === 'redelivered' && offset <= appliedTo(held, partition);
+    if (!isRepeated || folded === undefined || folded === owner) events.push(event);
+    else if (feed.partitionOf(folded) === partition) tellers.add(folded);
+    else events.push({ ...event, owner: folded, person: undefined });
+  }
+  return { events, tellers: [...tellers] };
 }
 
 /** Of somebody without a membership everything is believed until it comes. */

@@ -90,8 +90,8 @@ async function foldMissing(
       const held = person.origins.get(event.record.origin);
       if (held === undefined || event.standing === 'passed on' || !isOf(one, event)) continue;
       if (event.offset <= appliedTo(held, partition)) continue;
-      work.fold(held, event, person);
-      foldInto(definitions, partition, held, event);
+      work.fold(held, event, person.profileId, person);
+      foldInto(definitions, partition, held, event, person.profileId);
     }
     person.originsChanged();
   }

@@ -58,7 +58,9 @@ async function refold(
   state: OriginState,
 ): Promise<OriginState> {
   for (const leftOut = new Set<string>(); ;) {
-    const made = { ...emptyOrigin(state.origin, definitions), applied: state.applied };
+    const { applied, foldedFor } = state;
+    const made: OriginState = { ...emptyOrigin(state.origin, definitions), applied };
+    if (foldedFor !== undefined) made.foldedFor = foldedFor;
     const poison = await foldAll(timeline, definitions, made, leftOut);
     if (poison === undefined) return made;
     leftOut.add(poison);

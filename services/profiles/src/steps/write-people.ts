@@ -96,11 +96,12 @@ async function refold(
   behind: readonly OriginFold[],
 ): Promise<void> {
   const stored = await store.origins(behind.map(({ held }) => held.origin));
-  for (const [index, { held, reads, person }] of behind.entries()) {
+  for (const [index, { held, reads, owner, person }] of behind.entries()) {
     held.version = stored[index]?.version ?? 0;
     held.state = stored[index]?.value;
     for (const read of reads) {
-      if (read.offset > appliedTo(held, work.partition)) foldInto(definitions, work.partition, held, read);
+      if (read.offset > appliedTo(held, work.partition))
+        foldInto(definitions, work.partition, held, read, owner);
     }
     person?.originsChanged();
     person?.renewAll();
