@@ -401,6 +401,8 @@ export function documentStoreContract(
         expect(idsOf(await people.scan('_id'))).toEqual(['a', 'a/1', 'b', 'c', 'ü']);
         expect(idsOf(await people.scan('_id', { from: 'a/1', to: 'c' }))).toEqual(['a/1', 'b']);
         expect(idsOf(await people.scan('_id', { prefix: 'a' }))).toEqual(['a']);
+        // A prefix stands for both bounds.
+        expect(idsOf(await people.scan('_id', { prefix: 'a', to: 0.5 }))).toEqual(['a']);
         expect(idsOf(await people.scan('_id', { reverse: true, limit: 2 }))).toEqual(['ü', 'c']);
         expect(idsOf(await people.scan('_id', { after: { key: 'a/1', id: 'a/1' } }))).toEqual([
           'b',

@@ -176,7 +176,8 @@ function idFilters(options: ScanOptions): readonly Filter<StoredDocument>[] {
   const first = (key: IndexKey | undefined): string | number | undefined =>
     typeof key === 'object' ? key[0] : key;
   const [from, to, prefix] = [first(options.from), first(options.to), first(options.prefix)];
-  if (typeof to === 'number' || typeof prefix === 'number') return [];
+  // A prefix stands for both bounds.
+  if (prefix === undefined ? typeof to === 'number' : typeof prefix === 'number') return [];
   const conditions: object[] = [];
   if (prefix !== undefined) conditions.push({ _id: prefix });
   else {

@@ -233,7 +233,23 @@ async function alter(
       }).map(([name, value]): IResourceConfigEntry => ({ name, value })),
     })),
   });
-  return differences(admin, contracts, wanted);
+  return leftAfter(() => differences(admin, contracts, wanted));
+}
+
+/** A broker answers by the old settings until it has read the new ones from the metadata log. */
+const propagationMs = 10_000;
+const askAgainMs = 50;
+
+/** What is left once everything that was altered has reached the broker that is asked. */
+async function leftAfter(
+  ask: () => Promise<readonly TopicDifference[]>,
+): Promise<readonly TopicDifference[]> {
+  const untilMs = performance.now() + propagationMs;
+  for (;;) {
+    const left = await ask();
+    if (!left.some(({ alterable }) => alterable) || performance.now() >= untilMs) return left;
+    await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+  }
 }
 
 /** What is not as the contracts say, missing topics included; with `apply`, what is left after all that could be done. */
