@@ -14,6 +14,7 @@ interface Options {
   readonly from: number;
   readonly events: number;
   readonly kills: number;
+  readonly rate: number;
   readonly ways: readonly WayToRun[];
   readonly json?: boolean;
 }
@@ -44,6 +45,7 @@ const program = new Command('chaos')
   .option('--from <seed>', 'the first one', count, 1)
   .option('--events <n>', 'per seed', count, 50_000)
   .option('--kills <n>', 'per seed', count, 4)
+  .option('--rate <n>', 'events per second sent to a cluster; 0: as fast as it takes them', count, 50)
   .option('--ways <names>', 'ways of running the input that are compared', waysOf, waysToRun)
   .option('--json', 'the figures as JSON')
   .action(async (options: Options) => {
@@ -58,8 +60,9 @@ const restartsOf = (
   medianOwnMs: median(recoveries.map(({ ownMs }) => ownMs)),
 });
 
-async function runAll({ seeds, from, events, kills, ways, json }: Options): Promise<boolean> {
+async function runAll({ seeds, from, events, kills, rate, ways, json }: Options): Promise<boolean> {
   mkdirSync(logs, { recursive: true });
+  const perSecond = rate === 0 ? undefined : rate;
   const reports: SeedReport[] = [];
   for (let seed = from; seed < from + seeds; seed++) {
     const log = join(logs, `seed-${seed}.log`);
@@ -68,7 +71,7 @@ async function runAll({ seeds, from, events, kills, ways, json }: Options): Prom
       appendFileSync(log, `${line}\n`);
       if (json !== true) process.stdout.write(`${line}\n`);
     };
-    reports.push(await runSeed({ root, seed, events, kills, ways, say }));
+    reports.push(await runSeed({ root, seed, events, kills, perSecond, ways, say }));
   }
   const recoveries = reports.flatMap((report) => report.recoveries);
   const summary = {

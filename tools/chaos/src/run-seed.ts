@@ -24,6 +24,8 @@ export interface RunSeedOptions {
   readonly seed: number;
   readonly events: number;
   readonly kills: number;
+  /** Events per second that are sent to a cluster at most; default: as fast as it takes them. */
+  readonly perSecond?: number | undefined;
   /** Default: all. */
   readonly ways?: readonly WayToRun[];
   readonly say: (line: string) => void;
@@ -76,6 +78,7 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedReport> {
               folder: join(folder, way),
               load,
               plan: way === 'chaos' ? plan : [],
+              perSecond: options.perSecond,
               say,
             });
       say(
@@ -163,10 +166,11 @@ interface ClusterRun {
   readonly folder: string;
   readonly load: Load;
   readonly plan: readonly PlannedFault[];
+  readonly perSecond: number | undefined;
   readonly say: (line: string) => void;
 }
 
-async function onCluster({ root, folder, load, plan, say }: ClusterRun): Promise<Ran> {
+async function onCluster({ root, folder, load, plan, perSecond, say }: ClusterRun): Promise<Ran> {
   const startedMs = performance.now();
   const said = (line: string): void =>
     say(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(7)} s  ${line}`);
@@ -193,7 +197,7 @@ async function onCluster({ root, folder, load, plan, say }: ClusterRun): Promise
       await chaos.advanceTo(iso);
       said(`the clock stands at ${iso}`);
     };
-    const acknowledged = await sendLoad({ door: chaos.door, load, onSent, advanceTo });
+    const acknowledged = await sendLoad({ door: chaos.door, load, perSecond, onSent, advanceTo });
     await chaos.repaired();
     const { expected, outcome } = await look(chaos.door, load, acknowledged);
     const [messages, deliveries] = await Promise.all([chaos.messages(), chaos.deliveries()]);

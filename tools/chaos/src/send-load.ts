@@ -5,6 +5,8 @@ import type { Acknowledged } from './oracle.js';
 export interface SendLoadOptions {
   readonly door: Door;
   readonly load: Load;
+  /** Events that are handed out per second at most; default: as fast as they are taken. */
+  readonly perSecond?: number | undefined;
   /** Told how many events have been handed out so far, before the next go out. */
   readonly onSent?: (events: number) => void;
   /** Moves the platform's clock, after everything so far has settled. */
@@ -18,9 +20,10 @@ const senders = 4;
 export async function sendLoad(options: SendLoadOptions): Promise<readonly Acknowledged[]> {
   const acknowledged = new Map<string, Acknowledged>();
   const progress = { sent: 0 };
+  const { perSecond = Infinity } = options;
   for (const [index, phase] of options.load.phases.entries()) {
     await options.advanceTo(new Date(phase.nowMs).toISOString());
-    const events = await sendPhase(options, phase, progress);
+    const events = await sendPhase(options, phase, progress, new Pace(perSecond));
     for (const event of events) {
       if (!acknowledged.has(event.messageId)) acknowledged.set(event.messageId, { event, phase: index });
     }
@@ -30,10 +33,25 @@ export async function sendLoad(options: SendLoadOptions): Promise<readonly Ackno
   return [...acknowledged.values()];
 }
 
+/** Hands out so much per second, whoever takes it. */
+class Pace {
+  #nextMs = performance.now();
+
+  constructor(readonly perSecond: number) {}
+
+  async take(count: number): Promise<void> {
+    const dueMs = this.#nextMs;
+    this.#nextMs = Math.max(dueMs, performance.now()) + (1000 * count) / this.perSecond;
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
 async function sendPhase(
   { door, onSent }: SendLoadOptions,
   { batches, operations }: Phase,
   progress: { sent: number },
+  pace: Pace,
 ): Promise<readonly Sent[]> {
   const events: Sent[] = [];
   const waitingOperations = [...operations];
@@ -41,6 +59,7 @@ async function sendPhase(
   const rest = batches.values();
   const sender = async (): Promise<void> => {
     for (const batch of rest) {
+      await pace.take(batch.length);
       onSent?.(progress.sent);
       progress.sent += batch.length;
       while ((waitingOperations[0]?.afterEvents ?? Infinity) <= progress.sent) {
