@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,34 +15,7 @@ import {
   type LocalMongo,
   type TcpProxy,
 } from '@rapport/local-engines';
-import { repositoryRoot } from '@rapport/testing';
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-async function until<T>(what: string, holds: () => Promise<T | undefined>, withinMs = 40_000): Promise<T> {
-  const giveUpAt = Date.now() + withinMs;
-  for (let last = ''; ; await pause(100)) {
-    try {
-      const held = await holds();
-      if (held !== undefined) return held;
-    } catch (thrown) {
-      last = String(thrown);
-    }
-    if (Date.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what} ${last}`);
-  }
-}
-
-interface ServiceProcess {
-  readonly child: ChildProcess;
-  /** Both streams. */
-  readonly output: () => string;
-  readonly url: () => Promise<string>;
-  readonly ended: Promise<number | null>;
-}
-
-interface Readiness {
-  readonly status: string;
-  readonly waiting?: readonly string[];
-}
+import { pause, sendSome, startService, until, waitingFor, type ServiceProcess } from './service-process.js';
 
 describe('when an engine does not do its part', () => {
   let kafka: LocalKafka;
@@ -91,45 +64,18 @@ describe('when an engine does not do its part', () => {
   ): Promise<ServiceProcess> {
     const dataDir = await mkdtemp(join(tmpdir(), 'rapport-faults-'));
     folders.push(dataDir);
-    const main = join(repositoryRoot, `services/${service}/dist/main.js`);
-    const child = spawn('sh', ['-c', `${limits} exec "$0" "$@"`, process.execPath, main], {
-      cwd: repositoryRoot,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        NODE_OPTIONS: '',
+    const started = startService(
+      service,
+      {
         RAPPORT_DATA_DIR: dataDir,
-        RAPPORT_HTTP_PORT: '0',
-        RAPPORT_GRPC_PORT: '0',
-        RAPPORT_METRICS_PORT: '0',
-        RAPPORT_WRITE_KEYS: 'web=key',
-        RAPPORT_API_TOKEN: 'token',
-        RAPPORT_LOG_LEVEL: 'info',
         RAPPORT_EVENT_LOG: 'kafka',
         RAPPORT_KAFKA_BROKERS: kafka.brokers.join(),
         RAPPORT_DOCUMENT_STORE: 'mongodb',
         RAPPORT_MONGODB_URI: storeUri('writer'),
         ...environment,
       },
-    });
-    let printed = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (some: Buffer) => (printed += some.toString()));
-    const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-    const started = {
-      child,
-      output: () => printed,
-      ended,
-      url: () =>
-        until(
-          `${service} listens`,
-          () => {
-            if (child.exitCode !== null) throw new Error(printed);
-            return Promise.resolve(/"http":"([^"]+)"/.exec(printed)?.[1]);
-          },
-          30_000,
-        ),
-    };
+      limits,
+    );
     running.push(started);
     return started;
   }
@@ -226,36 +172,16 @@ describe('when an engine does not do its part', () => {
     expect(service.output().trim().split('\n').length).toBeLessThanOrEqual(2);
   });
 
-  const readiness = async (url: string): Promise<Readiness> =>
-    (await (await fetch(`${url}/readyz`)).json()) as Readiness;
   const untilReady = (url: string): Promise<boolean> =>
     until('ready', async () => {
-      const { status, waiting } = await readiness(url);
-      if (status !== 'ready') throw new Error(waiting?.join(' | '));
+      const waiting = await waitingFor(url);
+      if (waiting.length > 0) throw new Error(waiting.join(' | '));
       return true;
     });
   const untilWaiting = (url: string, says: RegExp): Promise<string> =>
     until(`readiness says ${String(says)}`, async () =>
-      (await readiness(url)).waiting?.find((line) => says.test(line)),
+      (await waitingFor(url)).find((line) => says.test(line)),
     );
-  let sent = 0;
-  /** Sends some events; answers the ids that were acknowledged. */
-  const send = async (url: string, count = 5): Promise<string[]> => {
-    const ids = Array.from({ length: count }, () => `event-${sent++}`);
-    try {
-      const answer = await fetch(`${url}/v1/batch`, {
-        method: 'POST',
-        headers: { authorization: `Basic ${Buffer.from('key:').toString('base64')}` },
-        body: JSON.stringify({
-          batch: ids.map((messageId) => ({ type: 'track', event: 'Seen', userId: messageId, messageId })),
-        }),
-        signal: AbortSignal.timeout(8_000),
-      });
-      return answer.status === 200 ? ids : [];
-    } catch {
-      return [];
-    }
-  };
   const recorded = async (from: EventLog, topic: string): Promise<string[]> => {
     const all = await Promise.all([0, 1, 2, 3].map((partition) => from.read(topic, partition, 0, 100_000)));
     return all
@@ -287,14 +213,14 @@ describe('when an engine does not do its part', () => {
     const service = await start('ingestion', embedded, 'ulimit -S -f 2048;');
     const url = await service.url();
     const acknowledged: string[] = [];
-    for (let got = await send(url, 200); got.length > 0; got = await send(url, 200))
+    for (let got = await sendSome(url, 200); got.length > 0; got = await sendSome(url, 200))
       acknowledged.push(...got);
     expect(acknowledged.length).toBeGreaterThan(0);
     await untilWaiting(url, /event log, events\.accepted\.v1: EVENT_LOG_WRITE_FAILED: .*free space/);
     await expectCalm([service]);
     execFileSync('prlimit', ['--pid', String(service.child.pid), '--fsize=unlimited:']);
     const after = await until('taken again', async () => {
-      const ids = await send(url);
+      const ids = await sendSome(url);
       return ids.length > 0 ? ids : undefined;
     });
     acknowledged.push(...after);
@@ -320,7 +246,7 @@ describe('when an engine does not do its part', () => {
     const [door, identity] = await Promise.all(services.map(({ url }) => url()));
     if (door === undefined || identity === undefined) throw new Error('not started');
     await Promise.all([untilReady(door), untilReady(identity)]);
-    const acknowledged = await send(door);
+    const acknowledged = await sendSome(door);
     expect(acknowledged).toHaveLength(5);
 
     const untilIdentified = (): Promise<Set<string>> =>
@@ -332,7 +258,7 @@ describe('when an engine does not do its part', () => {
 
     // The store turns everybody away: events are taken and wait in the log.
     toMongo.refuse();
-    const waiting = await send(door);
+    const waiting = await sendSome(door);
     expect(waiting).toHaveLength(5);
     acknowledged.push(...waiting);
     await untilWaiting(identity, /document store|consumer identity/);
@@ -342,14 +268,14 @@ describe('when an engine does not do its part', () => {
 
     // The broker turns everybody away.
     toKafka.refuse();
-    const lost = send(door);
+    const lost = sendSome(door);
     await untilWaiting(door, /event log/);
     await untilWaiting(identity, /consumer identity: EVENT_LOG_UNREACHABLE|an answer from its engines/);
     await expectCalm(services);
     toKafka.accept();
     acknowledged.push(...(await lost));
     await Promise.all([untilReady(door), untilReady(identity)]);
-    acknowledged.push(...(await send(door)));
+    acknowledged.push(...(await sendSome(door)));
 
     await untilIdentified();
     const inLog = await recorded(log, topics.accepted.name);

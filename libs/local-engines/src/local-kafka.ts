@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,10 +31,12 @@ export interface LocalKafkaOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Starts quickly and runs a little slower; default true. */
   readonly quickStart?: boolean;
+  /** Joins the cluster of another broker, as its second node, instead of being one of its own. */
+  readonly joins?: LocalKafka['cluster'];
   readonly owner?: Owner;
 }
 
-/** A real broker, one node, on this machine. */
+/** A real broker on this machine: a cluster of one node, which others may join. */
 export interface LocalKafka {
   /** `127.0.0.1:port`, without authentication. */
   readonly brokers: readonly string[];
@@ -44,6 +46,8 @@ export interface LocalKafka {
   readonly securePort: number;
   /** What clients of the TLS door have to trust, as PEM; empty without `tls`. */
   readonly certificate: string;
+  /** What a second broker needs to join. */
+  readonly cluster: { readonly id: string; readonly controllerPort: number };
   readonly folder: string;
   readonly pid: number | undefined;
   start(): Promise<void>;
@@ -66,13 +70,14 @@ export async function startKafka(options: LocalKafkaOptions = {}): Promise<Local
     client: options.port ?? port,
     proxied: proxiedPort,
     secure: securePort,
-    controller: controllerPort,
+    controller: options.joins?.controllerPort ?? controllerPort,
   };
   const certificate = options.tls === true ? await makeCertificate(folder) : '';
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, propertiesOf(options, folder, ports));
-  if (!existsSync(join(folder, 'data/meta.properties')))
-    await format(classPath, folder, properties, options.users ?? {});
+  const stored = join(folder, 'data/meta.properties');
+  if (!existsSync(stored)) await format(classPath, folder, properties, options);
+  const id = /^cluster\.id=(.*)$/m.exec(readFileSync(stored, 'utf8'))?.[1] ?? '';
   const process = new KeptProcess({
     command: 'java',
     args: [...jvmOptions(options.quickStart ?? true), '-cp', classPath, 'kafka.Kafka', properties],
@@ -93,6 +98,7 @@ export async function startKafka(options: LocalKafkaOptions = {}): Promise<Local
     proxiedPort,
     securePort,
     certificate,
+    cluster: { id, controllerPort: ports.controller },
     folder,
     get pid() {
       return process.pid;
@@ -121,13 +127,14 @@ interface Ports {
 
 function propertiesOf(options: LocalKafkaOptions, folder: string, ports: Ports): string {
   const secure = options.users !== undefined || options.tls === true;
+  const controller = options.joins === undefined ? `,CONTROLLER://127.0.0.1:${ports.controller}` : '';
   const properties: Record<string, string> = {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
+    'process.roles': options.joins === undefined ? 'broker,controller' : 'broker',
+    'node.id': options.joins === undefined ? '1' : '2',
     'controller.quorum.bootstrap.servers': `127.0.0.1:${ports.controller}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'CLIENT',
-    listeners: `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${ports.proxied},CONTROLLER://127.0.0.1:${ports.controller}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
+    listeners: `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${ports.proxied}${controller}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
     'advertised.listeners': `CLIENT://127.0.0.1:${ports.client},PROXIED://127.0.0.1:${options.advertisedProxyPort ?? ports.proxied}${secure ? `,SECURE://127.0.0.1:${ports.secure}` : ''}`,
     'listener.security.protocol.map': `CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:${options.users === undefined ? 'SSL' : options.tls === true ? 'SASL_SSL' : 'SASL_PLAINTEXT'}`,
     'log.dirs': join(folder, 'data'),
@@ -203,7 +210,7 @@ async function format(
   classPath: string,
   folder: string,
   properties: string,
-  users: Readonly<Record<string, string>>,
+  { users = {}, joins }: LocalKafkaOptions,
 ): Promise<void> {
   const scram = Object.entries(users).flatMap(([name, password]) =>
     ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
@@ -211,7 +218,7 @@ async function format(
       `${mechanism}=[name=${name},password=${password}]`,
     ]),
   );
-  const id = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  const id = joins?.id ?? Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
   await run(
     'java',
     [
@@ -220,7 +227,7 @@ async function format(
       classPath,
       'kafka.tools.StorageTool',
       'format',
-      '--standalone',
+      joins === undefined ? '--standalone' : '--no-initial-controllers',
       // In one word: an id may begin with a dash.
       `--cluster-id=${id}`,
       '-c',

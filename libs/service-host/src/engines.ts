@@ -38,6 +38,9 @@ export function eventLogOptions(config: HostConfig): EventLogOptions {
     sessionTimeoutMs: config.RAPPORT_KAFKA_SESSION_TIMEOUT,
     ...(config.RAPPORT_INSTANCE === undefined ? {} : { instance: config.RAPPORT_INSTANCE }),
     ...(config.RAPPORT_KAFKA_REPLICAS === undefined ? {} : { replicas: config.RAPPORT_KAFKA_REPLICAS }),
+    ...(config.RAPPORT_KAFKA_MIN_IN_SYNC === undefined
+      ? {}
+      : { minInSyncReplicas: config.RAPPORT_KAFKA_MIN_IN_SYNC }),
   };
 }
 

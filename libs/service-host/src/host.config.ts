@@ -20,6 +20,8 @@ const schema = z.object({
   RAPPORT_KAFKA_PASSWORD: z.string().optional(),
   /** Copies of each partition; absent: 3, or as many as there are brokers. */
   RAPPORT_KAFKA_REPLICAS: z.coerce.number().int().min(1).max(7).optional(),
+  /** Copies that must have a record before it is acknowledged; absent: one less than there are replicas, at least 1. */
+  RAPPORT_KAFKA_MIN_IN_SYNC: z.coerce.number().int().min(1).max(7).optional(),
   /** A consumer that is silent for so long is taken for dead, and others take over its partitions. */
   RAPPORT_KAFKA_SESSION_TIMEOUT: duration('10s'),
   /**
