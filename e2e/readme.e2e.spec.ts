@@ -26,7 +26,7 @@ describe('the tour of the README', () => {
     const script = blockUnder('Tour')
       .replaceAll('http://127.0.0.1:8080', platform.httpUrl)
       .replaceAll('./data/', `${platform.dataDir}/`);
-    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+    const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
       encoding: 'utf8',
       timeout: 60_000,
     });

@@ -143,7 +143,21 @@ describe('changing people', () => {
           versions.set(profileId, membershipVersion);
         }
       }),
-      { numRuns: 80 },
+      {
+        numRuns: 80,
+        examples: [
+          [
+            // A link of two who are linked already, by evidence from ahead of the clock.
+            [
+              { kind: 'see', ids: ['user_id:1', 'email:2@x.org'], minute: 0 },
+              { kind: 'see', ids: ['user_id:1', 'anonymous_id:3'], minute: 0 },
+              { kind: 'see', ids: ['anonymous_id:3', 'email:1@x.org'], minute: 5 },
+              { kind: 'link', pair: ['email:1@x.org', 'anonymous_id:3'] },
+              { kind: 'see', ids: ['email:3@x.org', 'user_id:1'], minute: 5 },
+            ],
+          ],
+        ],
+      },
     );
   });
 });

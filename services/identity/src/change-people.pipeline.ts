@@ -95,7 +95,8 @@ export function createChangePeople({ ports, cache, teller }: ChangePeopleParts):
         await tell(untold);
         throw linkRefused(refusal);
       }
-      const known = personOf(one).edges.some((it) => edgeKey(it) === edgeKey(edge));
+      // Evidence from ahead of the clock is not there yet: the link comes before it.
+      const known = personOf(one).edges.some((it) => edgeKey(it) === edgeKey(edge) && it.first <= edge.first);
       const change = known ? { lift: edge } : { add: edge, lift: edge };
       const history = known ? [] : [{ ...entryOf(ports, 'link', from, to, reason), lifts: true as const }];
       await apply([from, to], { change, kind: 'linked', reason, history }, untold);
