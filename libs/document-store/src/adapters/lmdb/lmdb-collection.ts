@@ -19,7 +19,7 @@ import {
   indexMissing,
 } from '../../index-keys.js';
 import { decodeDocument, encodeDocument, packDocument, type EncodedDocument } from './stored-value.js';
-import { afterPrefix, encodeTuple } from './tuple-key.js';
+import { afterPrefix, continueTuple, encodeTuple } from './tuple-key.js';
 import type { WriteGroups } from './write-groups.js';
 
 export type Bytes = Database<Buffer, Buffer>;
@@ -42,7 +42,7 @@ export interface PlannedWrite {
 
 /** The place of an index entry. */
 export const entryKey = (index: LmdbIndex, key: Buffer, id: string): Buffer =>
-  index.unique ? key : Buffer.concat([key, encodeTuple(id)]);
+  index.unique ? key : continueTuple(key, id);
 
 /** The keys of a document in each index of its collection. */
 export function keysOf(

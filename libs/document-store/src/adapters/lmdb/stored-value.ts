@@ -76,7 +76,11 @@ export function seal(encoded: EncodedDocument, version: number): Buffer {
   return encoded.bytes;
 }
 
-export function headOf(bytes: Buffer): StoredHead {
+/**
+ * What the stored bytes say before the document. `next`: the keys that are to take the place of the stored ones; where
+ * a key stays as it is, which is usual, that very buffer is answered instead of a copy.
+ */
+export function headOf(bytes: Buffer, next: readonly (Buffer | undefined)[] = []): StoredHead {
   const end = headerBytes + bytes.readUInt32LE(12);
   const keys: (Buffer | undefined)[] = [];
   for (let at = headerBytes; at < end;) {
@@ -86,7 +90,12 @@ export function headOf(bytes: Buffer): StoredHead {
       keys.push(undefined);
       continue;
     }
-    keys.push(Buffer.from(bytes.subarray(at, at + length)));
+    const same = next[keys.length];
+    keys.push(
+      same !== undefined && bytes.compare(same, 0, same.length, at, at + length) === 0
+        ? same
+        : Buffer.from(bytes.subarray(at, at + length)),
+    );
     at += length;
   }
   return { version: bytes.readDoubleLE(4), keys };

@@ -18,6 +18,16 @@ export function encodeTuple(key: IndexKey): Buffer {
   return bytes;
 }
 
+/** The bytes of a tuple, continued by one string. */
+export function continueTuple(tuple: Buffer, last: string): Buffer {
+  reserve(0, tuple.length);
+  tuple.copy(room, 0);
+  const end = putString(last, tuple.length);
+  const bytes = Buffer.allocUnsafe(end);
+  room.copy(bytes, 0, 0, end);
+  return bytes;
+}
+
 function reserve(at: number, more: number): void {
   if (at + more <= room.length) return;
   const larger = Buffer.allocUnsafeSlow((at + more) * 2);

@@ -3,7 +3,7 @@ import { mapInTurns, RapportError } from '@rapport/kernel';
 import type { WriteResult } from '../../document-store.js';
 import { entryKey, type Bytes, type LmdbIndex, type PlannedWrite } from './lmdb-collection.js';
 import { headOf, seal, type EncodedDocument, type StoredHead } from './stored-value.js';
-import { causeOfCommit, withTransaction } from '@rapport/lmdb-commits';
+import { causeOfCommit } from '@rapport/lmdb-commits';
 
 /** Writes of one transaction, where there are more calls than one: handing them over holds the event loop. */
 const writesPerGroup = 500;
@@ -23,8 +23,12 @@ interface Call {
   readonly reject: (thrown: unknown) => void;
 }
 
+type Keys = readonly (Buffer | undefined)[];
+
 /** A document within a group: as it was before, and as the writes so far leave it. */
 interface Touched {
+  /** The bytes of the id. */
+  readonly key: Buffer;
   readonly before: StoredHead | undefined;
   version: number;
   /** Undefined: removed, or never there. */
@@ -146,15 +150,15 @@ class Group {
   changes = false;
 
   decide(target: Target, write: PlannedWrite): WriteResult {
-    const document = this.#touch(target, write.id);
+    const document = this.#touch(target, write);
     const { expectedVersion } = write;
     if (expectedVersion !== undefined && expectedVersion !== document.version)
       return { kind: 'conflict', version: document.version };
     if (write.encoded === undefined && document.version === 0) return { kind: 'written', version: 0 };
     const keysBefore = document.untouched ? document.before?.keys : document.encoded?.keys;
-    const taken = this.#takenKey(target, write);
+    const taken = this.#takenKey(target, write, keysBefore);
     if (taken !== undefined) return { kind: 'duplicate', index: taken };
-    this.#moveKeys(target, write, keysBefore ?? []);
+    this.#moveKeys(target, write, keysBefore);
     document.version = write.encoded === undefined ? 0 : document.version + 1;
     document.encoded = write.encoded;
     document.untouched = false;
@@ -172,39 +176,41 @@ class Group {
     }
   }
 
-  #touch(target: Target, id: string): Touched {
+  #touch(target: Target, { id, encoded }: PlannedWrite): Touched {
     let documents = this.#touched.get(target);
     if (documents === undefined) this.#touched.set(target, (documents = new Map<string, Touched>()));
     let document = documents.get(id);
     if (document === undefined) {
-      const bytes = target.documents.getBinaryFast(Buffer.from(id, 'utf8'));
-      const before = bytes === undefined ? undefined : headOf(bytes);
-      documents.set(
-        id,
-        (document = { before, version: before?.version ?? 0, encoded: undefined, untouched: true }),
-      );
+      const key = Buffer.from(id, 'utf8');
+      const bytes = target.documents.getBinaryFast(key);
+      const before = bytes === undefined ? undefined : headOf(bytes, encoded?.keys);
+      document = { key, before, version: before?.version ?? 0, encoded: undefined, untouched: true };
+      documents.set(id, document);
     }
     return document;
   }
 
-  #takenKey(target: Target, write: PlannedWrite): string | undefined {
+  #takenKey(target: Target, write: PlannedWrite, keysBefore: Keys | undefined): string | undefined {
     for (let at = 0; at < target.indexes.length; at++) {
       const index = target.indexes[at];
       const key = write.encoded?.keys[at];
       if (index === undefined || !index.unique || key === undefined) continue;
+      // A key that the document has already is its own: nobody needs to be asked.
+      if (sameKey(keysBefore?.[at], key)) continue;
       const owner = this.#ownerOf(index, key);
       if (owner !== null && owner !== write.id) return index.name;
     }
     return undefined;
   }
 
-  #moveKeys(target: Target, write: PlannedWrite, keysBefore: readonly (Buffer | undefined)[]): void {
+  #moveKeys(target: Target, write: PlannedWrite, keysBefore: Keys | undefined): void {
     for (let at = 0; at < target.indexes.length; at++) {
       const index = target.indexes[at];
       if (index === undefined || !index.unique) continue;
-      const owners = this.#ownersOf(index);
-      const before = keysBefore[at];
+      const before = keysBefore?.[at];
       const now = write.encoded?.keys[at];
+      if (sameKey(before, now)) continue;
+      const owners = this.#ownersOf(index);
       if (before !== undefined) owners.set(before.toString('latin1'), null);
       if (now !== undefined) owners.set(now.toString('latin1'), write.id);
     }
@@ -223,26 +229,32 @@ class Group {
   }
 }
 
-function removeEntries(target: Target, id: string, document: Touched): void {
-  target.indexes.forEach((index, at) => {
-    const before = document.before?.keys[at];
-    const now = document.encoded?.keys[at];
-    if (before !== undefined && (now === undefined || !before.equals(now)))
-      withTransaction(index.entries.remove(entryKey(index, before, id)));
-  });
+const sameKey = (one: Buffer | undefined, other: Buffer | undefined): boolean =>
+  one === other || (one !== undefined && other !== undefined && one.equals(other));
+
+// Within the batch of a group lmdb answers every write with one and the same resolved promise: a write that fails fails
+// the batch, whose promise is the one that is awaited.
+
+function removeEntries(target: Target, id: string, { before, encoded }: Touched): void {
+  if (before === undefined) return;
+  for (let at = 0; at < target.indexes.length; at++) {
+    const index = target.indexes[at];
+    const key = before.keys[at];
+    if (index !== undefined && key !== undefined && !sameKey(key, encoded?.keys[at]))
+      void index.entries.remove(entryKey(index, key, id));
+  }
 }
 
-function putDocument(target: Target, id: string, document: Touched): void {
-  const key = Buffer.from(id, 'utf8');
-  if (document.encoded === undefined) {
-    if (document.before !== undefined) withTransaction(target.documents.remove(key));
+function putDocument(target: Target, id: string, { key, before, encoded, version }: Touched): void {
+  if (encoded === undefined) {
+    if (before !== undefined) void target.documents.remove(key);
     return;
   }
-  const { encoded, before } = document;
-  withTransaction(target.documents.put(key, seal(encoded, document.version)));
-  target.indexes.forEach((index, at) => {
+  void target.documents.put(key, seal(encoded, version));
+  for (let at = 0; at < target.indexes.length; at++) {
+    const index = target.indexes[at];
     const now = encoded.keys[at];
-    if (now !== undefined && before?.keys[at]?.equals(now) !== true)
-      withTransaction(index.entries.put(entryKey(index, now, id), key));
-  });
+    if (index !== undefined && now !== undefined && !sameKey(before?.keys[at], now))
+      void index.entries.put(entryKey(index, now, id), key);
+  }
 }
