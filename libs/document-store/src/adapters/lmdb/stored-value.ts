@@ -69,7 +69,7 @@ export function encodeDocument(packed: Buffer, keys: readonly (Buffer | undefine
   return { keys, bytes };
 }
 
-/** Completes the bytes; the same buffer, so it may be sealed again with a later version. */
+/** Completes the bytes, in place. */
 export function seal(encoded: EncodedDocument, version: number): Buffer {
   encoded.bytes.writeDoubleLE(version, 4);
   encoded.bytes.writeUInt32LE(crc32(encoded.bytes.subarray(4)), 0);
