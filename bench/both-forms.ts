@@ -19,6 +19,8 @@ const connections = 4;
 const offeredPerSecond = 4000;
 /** Slower than that is told as the rate so far. */
 const longestMs = 60_000;
+/** Until nothing is left of one figure before the next. */
+const longestDrainMs = 300_000;
 
 /** Events from the door until they are folded into a profile: one process beside a cluster, with one and three replicas of profiles. */
 export async function bothForms(options: BenchmarkOptions): Promise<Figure[]> {
@@ -61,6 +63,8 @@ async function inOneProcess(options: BenchmarkOptions): Promise<number> {
 
 /** The same number of events for every form, from the first one sent until the last one is in its profile. */
 async function rateThrough(platform: Counted, options: BenchmarkOptions, form: string): Promise<number> {
+  options.say(`end to end, ${form}: what is left from before`);
+  await untilThrough(platform, { accepted: 0, through: 0 }, longestDrainMs);
   options.say(`end to end, ${form}: warming up`);
   const warmUp = await counts(platform);
   await offer(platform, 1);
@@ -101,8 +105,8 @@ async function counts(platform: Counted): Promise<Counts> {
 }
 
 /** Waits until everything accepted since then is through, or as long as a figure may take; answers how much is through. */
-async function untilThrough(platform: Counted, before: Counts): Promise<number> {
-  const giveUpAt = performance.now() + longestMs;
+async function untilThrough(platform: Counted, before: Counts, withinMs = longestMs): Promise<number> {
+  const giveUpAt = performance.now() + withinMs;
   for (;;) {
     const now = await counts(platform);
     const [accepted, through] = [now.accepted - before.accepted, now.through - before.through];
