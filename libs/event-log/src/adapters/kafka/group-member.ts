@@ -60,7 +60,11 @@ export class GroupMember implements Consumer {
       onFailure: options.onFailure,
       onFetched: (payload) => this.#take(payload),
       onJoin: (partitions, continued) => this.#onJoin(partitions, continued),
-      onProven: () => this.#signalAll(),
+      onProven: () => {
+        // Also what was handled before there was doubt: nobody else commits it while nothing new comes.
+        this.#scheduleCommit();
+        this.#signalAll();
+      },
       isStopped: () => this.#stopped !== undefined,
     });
   }
@@ -234,13 +238,21 @@ export class GroupMember implements Consumer {
   }
 
   #scheduleCommit(): void {
-    this.#committing ??= this.#commitWhileNeeded().finally(() => (this.#committing = undefined));
+    this.#committing ??= this.#commitWhileNeeded().finally(() => {
+      this.#committing = undefined;
+      // Handled between the last look and now.
+      if (this.#canCommit()) this.#scheduleCommit();
+    });
+  }
+
+  #canCommit(): boolean {
+    return this.#uncommitted().length > 0 && this.#membership.isMember();
   }
 
   async #commitWhileNeeded(): Promise<void> {
     // Everything that is handled in this turn goes into one request.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#uncommitted().length > 0 && this.#membership.isMember()) {
+    while (this.#canCommit()) {
       if (!(await this.#commitOnce())) await new Promise((resolve) => setTimeout(resolve, commitRetryMs));
     }
   }
@@ -295,11 +307,13 @@ export class GroupMember implements Consumer {
 
   #nextProgress(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, committedPollMs);
-      this.#progress.add(() => {
+      const wake = (): void => {
         clearTimeout(timer);
+        this.#progress.delete(wake);
         resolve();
-      });
+      };
+      const timer = setTimeout(wake, committedPollMs);
+      this.#progress.add(wake);
     });
   }
 
