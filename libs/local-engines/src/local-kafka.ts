@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { freePorts } from './free-ports.js';
@@ -63,7 +63,8 @@ export interface LocalKafka {
 /** Provisions, formats, starts, and waits until a record went in and a group coordinator answers. */
 export async function startKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
   const classPath = await provisionKafka();
-  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-kafka-')));
+  // The engine runs there: whoever asks may name it from where they stand.
+  const folder = resolve(options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-kafka-'))));
   mkdirSync(folder, { recursive: true });
   const [port = 0, proxiedPort = 0, securePort = 0, controllerPort = 0] = await freePorts(4);
   const ports = {

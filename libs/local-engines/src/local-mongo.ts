@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { freePorts } from './free-ports.js';
 import { KeptProcess, listens, thisProcess, untilReady, type Owner } from './kept-process.js';
@@ -48,7 +48,8 @@ export interface LocalMongo {
 /** Provisions, starts, and waits until it answers as a primary. */
 export async function startMongo(options: LocalMongoOptions = {}): Promise<LocalMongo> {
   const program = await provisionMongo();
-  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-mongo-')));
+  // The engine runs there: whoever asks may name it from where they stand.
+  const folder = resolve(options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-mongo-'))));
   mkdirSync(folder, { recursive: true });
   const port = options.port ?? (await freePorts(1))[0] ?? 0;
   const uri = `mongodb://127.0.0.1:${port}/?directConnection=true`;
