@@ -15,7 +15,17 @@ import {
   type LocalMongo,
   type TcpProxy,
 } from '@rapport/local-engines';
-import { pause, sendSome, startService, until, waitingFor, type ServiceProcess } from './service-process.js';
+import {
+  pause,
+  recordedIn,
+  sendSome,
+  startService,
+  until,
+  untilReady,
+  untilTaken,
+  waitingFor,
+  type ServiceProcess,
+} from './service-process.js';
 
 describe('when an engine does not do its part', () => {
   let kafka: LocalKafka;
@@ -172,24 +182,10 @@ describe('when an engine does not do its part', () => {
     expect(service.output().trim().split('\n').length).toBeLessThanOrEqual(2);
   });
 
-  const untilReady = (url: string): Promise<boolean> =>
-    until('ready', async () => {
-      const waiting = await waitingFor(url);
-      if (waiting.length > 0) throw new Error(waiting.join(' | '));
-      return true;
-    });
   const untilWaiting = (url: string, says: RegExp): Promise<string> =>
     until(`readiness says ${String(says)}`, async () =>
       (await waitingFor(url)).find((line) => says.test(line)),
     );
-  const recorded = async (from: EventLog, topic: string): Promise<string[]> => {
-    const all = await Promise.all([0, 1, 2, 3].map((partition) => from.read(topic, partition, 0, 100_000)));
-    return all
-      .flat()
-      .map(
-        ({ value }) => (JSON.parse(Buffer.from(value ?? []).toString()) as { messageId: string }).messageId,
-      );
-  };
   /** Processor time that a process took, in ms. */
   const cpuMs = (pid: number | undefined): number => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -219,16 +215,12 @@ describe('when an engine does not do its part', () => {
     await untilWaiting(url, /event log, events\.accepted\.v1: EVENT_LOG_WRITE_FAILED: .*free space/);
     await expectCalm([service]);
     execFileSync('prlimit', ['--pid', String(service.child.pid), '--fsize=unlimited:']);
-    const after = await until('taken again', async () => {
-      const ids = await sendSome(url);
-      return ids.length > 0 ? ids : undefined;
-    });
-    acknowledged.push(...after);
+    acknowledged.push(...(await untilTaken(url)));
     await untilReady(url);
     service.child.kill('SIGKILL');
     await service.ended;
     const left = await openLmdbEventLog({ path: join(folders.at(-1) ?? '', 'log') });
-    const kept = await recorded(left, topics.accepted.name);
+    const kept = await recordedIn(left, topics.accepted);
     await left.close();
     expect(new Set(kept).size).toBe(kept.length);
     const keptIds = new Set(kept);
@@ -251,7 +243,7 @@ describe('when an engine does not do its part', () => {
 
     const untilIdentified = (): Promise<Set<string>> =>
       until('everything acknowledged is identified', async () => {
-        const ids = new Set(await recorded(log, topics.identified.name));
+        const ids = new Set(await recordedIn(log, topics.identified));
         return acknowledged.every((id) => ids.has(id)) ? ids : undefined;
       });
     await untilIdentified();
@@ -278,7 +270,7 @@ describe('when an engine does not do its part', () => {
     acknowledged.push(...(await sendSome(door)));
 
     await untilIdentified();
-    const inLog = await recorded(log, topics.accepted.name);
+    const inLog = await recordedIn(log, topics.accepted);
     for (const id of acknowledged) expect(inLog.filter((other) => other === id)).toEqual([id]);
 
     // A stop ends in its time also when the engines are away.

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import type { EventLog, TopicContract } from '@rapport/event-log';
 import { repositoryRoot } from '@rapport/testing';
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -81,6 +82,17 @@ export async function waitingFor(url: string): Promise<readonly string[]> {
   return answer.status === 'ready' ? [] : (answer.waiting ?? [answer.status]);
 }
 
+export const untilReady = (url: string, withinMs?: number): Promise<boolean> =>
+  until(
+    'ready',
+    async () => {
+      const waiting = await waitingFor(url);
+      if (waiting.length > 0) throw new Error(waiting.join(' | '));
+      return true;
+    },
+    withinMs,
+  );
+
 let sent = 0;
 
 /** Sends some events; answers the ids that were acknowledged. */
@@ -99,4 +111,25 @@ export async function sendSome(url: string, count = 5): Promise<string[]> {
   } catch {
     return [];
   }
+}
+
+/** Sends until some are acknowledged; answers their ids. */
+export const untilTaken = (url: string, withinMs?: number): Promise<string[]> =>
+  until(
+    'taken again',
+    async () => {
+      const ids = await sendSome(url);
+      return ids.length > 0 ? ids : undefined;
+    },
+    withinMs,
+  );
+
+/** The message ids in a topic of events. */
+export async function recordedIn(log: EventLog, { name, partitions }: TopicContract): Promise<string[]> {
+  const all = await Promise.all(
+    Array.from({ length: partitions }, (_, partition) => log.read(name, partition, 0, 100_000)),
+  );
+  return all
+    .flat()
+    .map(({ value }) => (JSON.parse(Buffer.from(value ?? []).toString()) as { messageId: string }).messageId);
 }

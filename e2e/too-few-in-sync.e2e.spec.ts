@@ -5,7 +5,16 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { topics } from '@rapport/contracts';
 import { openKafkaEventLog } from '@rapport/event-log';
 import { startKafka, type LocalKafka } from '@rapport/local-engines';
-import { sendSome, startService, until, waitingFor, type ServiceProcess } from './service-process.js';
+import {
+  recordedIn,
+  sendSome,
+  startService,
+  until,
+  untilReady,
+  untilTaken,
+  waitingFor,
+  type ServiceProcess,
+} from './service-process.js';
 
 describe('two brokers, and records that both must have', () => {
   const brokers: LocalKafka[] = [];
@@ -37,13 +46,7 @@ describe('two brokers, and records that both must have', () => {
       RAPPORT_DOCUMENT_STORE: 'lmdb',
     });
     const url = await door.url();
-    const untilReady = (): Promise<boolean> =>
-      until('ready', async () => {
-        const waiting = await waitingFor(url);
-        if (waiting.length > 0) throw new Error(waiting.join(' | '));
-        return true;
-      });
-    await untilReady();
+    await untilReady(url);
     const acknowledged = await sendSome(url);
     expect(acknowledged).toHaveLength(5);
 
@@ -61,25 +64,10 @@ describe('two brokers, and records that both must have', () => {
     expect(await sendSome(url)).toEqual([]);
 
     await brokers[1]?.start();
-    const after = await until(
-      'taken again',
-      async () => {
-        const ids = await sendSome(url);
-        return ids.length > 0 ? ids : undefined;
-      },
-      90_000,
-    );
-    acknowledged.push(...after);
-    await untilReady();
+    acknowledged.push(...(await untilTaken(url, 90_000)));
+    await untilReady(url);
     const log = await openKafkaEventLog({ brokers: addresses });
-    const { name, partitions } = topics.accepted;
-    const kept: string[] = [];
-    for (let partition = 0; partition < partitions; partition++) {
-      for (const { value } of await log.read(name, partition, 0, 10_000)) {
-        const { messageId } = JSON.parse(Buffer.from(value ?? []).toString()) as { messageId: string };
-        kept.push(messageId);
-      }
-    }
+    const kept = await recordedIn(log, topics.accepted);
     await log.close();
     for (const id of acknowledged) expect(kept.filter((other) => other === id)).toEqual([id]);
   }, 300_000);

@@ -36,7 +36,7 @@ describe('a worker that does not know yet that its partition is another’s', ()
     },
   );
 
-  it('gives no numbers to batches once the next one has, and says nothing of them at its end', async () => {
+  it('says at its end nothing of batches that the next one has numbered', async () => {
     const former = await worker();
     await former.identified((await bench.events([view(1)]))());
     const present = await worker();

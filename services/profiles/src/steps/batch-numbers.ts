@@ -69,9 +69,7 @@ export class BatchNumbers {
   async close(): Promise<void> {
     if (!this.#hasCaughtUp) return;
     this.#told = this.#reserved;
-    await this.#write().catch((thrown: unknown) => {
-      if (!(thrown instanceof RapportError && thrown.code === profilesErrors.partitionLost)) throw thrown;
-    });
+    await this.#wrote();
   }
 
   /** The version of the definitions by which everybody was last decided. */
@@ -86,15 +84,20 @@ export class BatchNumbers {
   }
 
   async #write(): Promise<void> {
+    if (await this.#wrote()) return;
+    throw new RapportError(
+      profilesErrors.partitionLost,
+      'conflict',
+      `another worker numbers the batches of partition ${this.partition} now`,
+    );
+  }
+
+  /** Answers whether nobody else had written since. */
+  async #wrote(): Promise<boolean> {
     const told = this.#hasCaughtUp ? this.#told : this.found.told;
     const entry = { told, reserved: this.#reserved, definitions: this.#definitions };
-    if (await this.ledger.write(this.partition, entry, this.#version)) this.#version++;
-    else {
-      throw new RapportError(
-        profilesErrors.partitionLost,
-        'conflict',
-        `another worker numbers the batches of partition ${this.partition} now`,
-      );
-    }
+    const taken = await this.ledger.write(this.partition, entry, this.#version);
+    if (taken) this.#version++;
+    return taken;
   }
 }
