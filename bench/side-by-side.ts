@@ -5,6 +5,12 @@ export type Work = (count: number) => Promise<void>;
 
 const turns = 3;
 
+/**
+ * Each side's first turn, which is not counted: at some thousand calls a second V8 optimizes code for about a second, and
+ * longer the more code a call runs through.
+ */
+const warmUpMs = 2000;
+
 /** Two ways to do the same, turn by turn, so that what else happens on the machine falls on both. */
 export async function compareRates(
   options: BenchmarkOptions,
@@ -21,8 +27,7 @@ export async function compareRates(
       ['ours', ours],
       ['theirs', theirs],
     ] as const) {
-      const rate = await rateOf(work, perTurnMs);
-      // The first turn warms both up.
+      const rate = await rateOf(work, turn === 0 ? warmUpMs : perTurnMs);
       if (turn > 0) rates[side].push(rate);
     }
   }
