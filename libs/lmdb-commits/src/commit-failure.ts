@@ -1,10 +1,5 @@
-/**
- * lmdb rejects, beside the transaction, every write in it, and the reason by itself once more. The transaction's
- * rejection is the one that is told; the others are expected, and must not end the process as unhandled.
- */
-export function withTransaction(write: Promise<unknown>): void {
-  write.then(undefined, () => undefined);
-}
+// What is said of lmdb here was read in its 3.5 write.js. Writes within root.batch() are answered with one resolved
+// promise: when the transaction fails, the promise of the batch rejects, and that is the one to await.
 
 /** Why a transaction failed, in the words of the system (no space left, file too large, input/output error). */
 export async function causeOfCommit(thrown: unknown): Promise<string> {

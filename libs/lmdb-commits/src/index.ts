@@ -1,1 +1,1 @@
-export { causeOfCommit, tolerateDroppedCommits, withTransaction } from './commit-failure.js';
+export { causeOfCommit, tolerateDroppedCommits } from './commit-failure.js';

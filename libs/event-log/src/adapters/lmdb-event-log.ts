@@ -21,7 +21,7 @@ import { ConsumerGroup } from './lmdb/consumer-group.js';
 import { GroupCommit } from './lmdb/group-commit.js';
 import { maintainTopic } from './lmdb/maintenance.js';
 import { chunkKey, offsetOfKey, PartitionLog } from './lmdb/partition-log.js';
-import { tolerateDroppedCommits, withTransaction } from '@rapport/lmdb-commits';
+import { tolerateDroppedCommits } from '@rapport/lmdb-commits';
 
 export interface LmdbEventLogOptions {
   /** A folder of its own, on a local disk; created where missing. One process at a time. */
@@ -124,7 +124,7 @@ class LmdbEventLog implements EventLog {
       return declared;
     });
     await this.#root.batch(() => {
-      for (const declared of stored) withTransaction(this.#declared.put(declared.contract.name, declared));
+      for (const declared of stored) void this.#declared.put(declared.contract.name, declared);
     });
   }
 

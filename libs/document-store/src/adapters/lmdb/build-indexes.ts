@@ -2,7 +2,6 @@ import type { Database, RootDatabase } from 'lmdb';
 import { RapportError } from '@rapport/kernel';
 import { entryKey, keysOf, type Bytes, type LmdbIndex } from './lmdb-collection.js';
 import { decodeDocument, encodeDocument, packDocument, seal } from './stored-value.js';
-import { withTransaction } from '@rapport/lmdb-commits';
 
 /** How the indexes of a collection stood when it was last opened. */
 export interface StoredDeclaration {
@@ -63,11 +62,11 @@ async function rebuild(build: IndexBuild, there: StoredDeclaration): Promise<voi
     const indexed = step.map(({ key, value }) => reindexed(build, key, value, taken));
     await root.batch(() => {
       for (const { key, keys, bytes } of indexed) {
-        withTransaction(documents.put(key, bytes));
+        void documents.put(key, bytes);
         indexes.forEach((index, at) => {
           const indexKey = keys[at];
           if (indexKey !== undefined)
-            withTransaction(index.entries.put(entryKey(index, indexKey, key.toString('utf8')), key));
+            void index.entries.put(entryKey(index, indexKey, key.toString('utf8')), key);
         });
       }
     });

@@ -1,6 +1,5 @@
 import type { Database } from 'lmdb';
 import type { PartitionLog } from './partition-log.js';
-import { withTransaction } from '@rapport/lmdb-commits';
 
 /** A position is written with the next append, or after this long when there is none. */
 const writeAfterMs = 200;
@@ -44,8 +43,7 @@ export class CommittedPositions {
   /** Puts what has changed into the transaction that is being gathered. */
   put(): void {
     for (const [group, logs] of this.#changed) {
-      for (const log of logs)
-        withTransaction(this.#stored.put([group, log.topic, log.partition], this.get(group, log)));
+      for (const log of logs) void this.#stored.put([group, log.topic, log.partition], this.get(group, log));
     }
     this.#changed = new Map();
   }

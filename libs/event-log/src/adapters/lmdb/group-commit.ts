@@ -5,7 +5,7 @@ import { partitionOfKey } from '../../partitioner.js';
 import { ChunkBuilder, chunkBytes } from './chunk.js';
 import type { ChunkMemory } from './chunk-memory.js';
 import { chunkKey, type PartitionLog, type WarmChunk } from './partition-log.js';
-import { causeOfCommit, withTransaction } from '@rapport/lmdb-commits';
+import { causeOfCommit } from '@rapport/lmdb-commits';
 
 /** Bytes that may wait for a flush; beyond, an append is refused so that memory stays bounded. */
 const maxWaitingBytes = 256 * 1024 * 1024;
@@ -144,7 +144,7 @@ export class GroupCommit {
           const bytes = builder.seal(first);
           log.usualChunkBytes = bytes.length + (bytes.length >> 2);
           const last = first + builder.count - 1;
-          withTransaction(this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes));
+          void this.#chunks.put(chunkKey(log.topicId, log.partition, last), bytes);
           warm.push({ first, last, chunk: bytes, piece: builder.piece });
           first = last + 1;
         }

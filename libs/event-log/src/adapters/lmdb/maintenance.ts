@@ -3,7 +3,6 @@ import type { LogRecord, TopicContract } from '../../event-log.js';
 import { ChunkBuilder, chunkBytes, countOf, decodeChunk, newestTimestampOf } from './chunk.js';
 import { ChunkMemory } from './chunk-memory.js';
 import { chunkKey, offsetOfKey, type PartitionLog } from './partition-log.js';
-import { withTransaction } from '@rapport/lmdb-commits';
 
 export interface MaintainedStores {
   readonly root: RootDatabase;
@@ -43,8 +42,8 @@ async function expire(stores: MaintainedStores, log: PartitionLog, beforeMs: num
   log.first = first;
   log.forgetWarm();
   await stores.root.batch(() => {
-    withTransaction(stores.bounds.put([log.topic, log.partition], { first, end }));
-    for (const key of expired) withTransaction(stores.chunks.remove(key));
+    void stores.bounds.put([log.topic, log.partition], { first, end });
+    for (const key of expired) void stores.chunks.remove(key);
   });
 }
 
@@ -87,12 +86,11 @@ async function replace(
   first: number,
 ): Promise<void> {
   await stores.root.batch(() => {
-    for (const key of replaced) withTransaction(stores.chunks.remove(key));
+    for (const key of replaced) void stores.chunks.remove(key);
     const last = replaced.at(-1);
-    if (builder.count > 0 && last !== undefined)
-      withTransaction(stores.chunks.put(last, builder.seal(first)));
+    if (builder.count > 0 && last !== undefined) void stores.chunks.put(last, builder.seal(first));
     // The end must survive also when compaction takes the last chunk.
-    withTransaction(stores.bounds.put([log.topic, log.partition], { first: log.first, end }));
+    void stores.bounds.put([log.topic, log.partition], { first: log.first, end });
   });
 }
 
