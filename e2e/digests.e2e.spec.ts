@@ -7,15 +7,15 @@ import { onlineRetailFile } from './online-retail/reference.js';
 describe('one process and a cluster on real engines', () => {
   const say = (said: string[]) => (line: string) => void said.push(line);
 
-  it('make the same of everybody on the first day of a simulated month', async () => {
+  it('make the same of everybody in the first days of a simulated month', async () => {
     const said: string[] = [];
-    const input = monthInput({ root: repositoryRoot, seed: 5, people: 200, days: 1 });
+    const input = monthInput({ root: repositoryRoot, seed: 2, people: 200, days: 2 });
     const report = await compareDigests({ root: repositoryRoot, input, say: say(said) });
     if (!report.equal || report.apart.length > 0) process.stdout.write(`${said.join('\n')}\n`);
     expect(report.apart).toEqual([]);
     expect(report.cluster.digest).toBe(report.embedded.digest);
     expect(report.cluster.events).toBeGreaterThan(400);
-    expect(report.cluster.people).toBeGreaterThan(90);
+    expect(report.cluster.people).toBeGreaterThan(80);
   }, 300_000);
 
   const file = onlineRetailFile();

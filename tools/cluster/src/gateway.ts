@@ -28,6 +28,16 @@ interface ProcessAnswer {
   readonly body: Record<string, unknown>;
 }
 
+/** What a process is asked to do with its clock. */
+interface ClockRequest {
+  readonly advanceTo?: unknown;
+  /** False: moves the clock and does not wait. */
+  readonly settle?: boolean;
+}
+
+const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined =>
+  answers.find(({ status }) => status !== 200);
+
 /** One HTTP address in front of the service processes, so that what works embedded works unchanged on a cluster. */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
   const http = fastify({ bodyLimit: 8 << 20, routerOptions: { maxParamLength: 512 } });
@@ -89,32 +99,46 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     const answers = await everywhere('/v1/status', {
       headers: { authorization: request.headers.authorization ?? '' },
     });
-    const refused = answers.find(({ status }) => status !== 200);
+    const refused = refusalOf(answers);
     if (refused) return await reply.code(refused.status).send(refused.body);
     return Object.assign({}, ...answers.map(({ body }) => body)) as Record<string, unknown>;
   });
-  http.post<{ Body: { advanceTo?: string } | null }>('/v1/clock', async (request, reply) => {
+  // Where virtual time stands. Who missed it, or started since, is told before anything settles.
+  let standsAtMs = -Infinity;
+  http.post<{ Body: { advanceTo?: unknown } | null }>('/v1/clock', async (request, reply) => {
     const headers = {
       authorization: request.headers.authorization ?? '',
       'content-type': 'application/json',
     };
-    const settle = async (body: string): Promise<ProcessAnswer> => {
+    const clock = (body: ClockRequest): [string, RequestInit] => [
+      '/v1/clock',
+      { method: 'POST', headers, body: JSON.stringify(body) },
+    ];
+    // All clocks before any room settles: what a room with the new time writes must not meet one with the old time.
+    const move = (advanceTo: unknown): Promise<ProcessAnswer[]> =>
+      everywhere(...clock({ advanceTo, settle: false }));
+    const settle = async (): Promise<ProcessAnswer> => {
       for (;;) {
-        const answers = await roomByRoom('/v1/clock', { method: 'POST', headers, body });
+        if (standsAtMs > -Infinity) await move(new Date(standsAtMs).toISOString());
+        const answers = await roomByRoom(...clock({}));
         const [first] = answers;
-        const refused = answers.find(({ status }) => status !== 200);
+        const refused = refusalOf(answers);
         if (refused ?? first === undefined) return refused ?? { status: 503, body: {} };
         const written = new Set(answers.map((answer) => answer.body['written']));
         // Each has settled with the topics as it tells. Topics only grow: told the same, nobody wrote while others settled.
         if (written.size === 1) return first;
       }
     };
-    const settled = await settle('{}');
-    const moved =
-      settled.status === 200 && request.body?.advanceTo !== undefined
-        ? await settle(JSON.stringify(request.body))
-        : settled;
-    return await reply.code(moved.status).send(moved.body);
+    const advance = async (advanceTo: unknown): Promise<ProcessAnswer> => {
+      // What is no instant is not later than any, and refused by those who are asked.
+      const instantMs = typeof advanceTo === 'string' ? Date.parse(advanceTo) : NaN;
+      if (instantMs > standsAtMs) standsAtMs = instantMs;
+      return refusalOf(await move(advanceTo)) ?? (await settle());
+    };
+    const settled = await settle();
+    const wanted = request.body?.advanceTo;
+    const answer = settled.status === 200 && wanted !== undefined ? await advance(wanted) : settled;
+    return await reply.code(answer.status).send(answer.body);
   });
   return http;
 }
