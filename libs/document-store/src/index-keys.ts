@@ -31,8 +31,17 @@ function valueAt(doc: Document, field: string): unknown {
   return value;
 }
 
+/** Halves of a character that was cut: MongoDB would keep another id than the one that was given. */
+const halfCharacter = /\p{Surrogate}/u;
+
 /** Throws DOCUMENT_ID_INVALID. */
 export function checkId(collection: string, id: string): void {
+  if (halfCharacter.test(id))
+    throw new RapportError(
+      'DOCUMENT_ID_INVALID',
+      'invalid',
+      `an id in ${collection} is no well-formed text: ${JSON.stringify(id.slice(0, 80))}`,
+    );
   if (id.length > 0 && (id.length * 3 <= maxIdBytes || Buffer.byteLength(id) <= maxIdBytes)) return;
   throw new RapportError(
     'DOCUMENT_ID_INVALID',

@@ -16,6 +16,14 @@ const identifierType = /^[a-z][a-z0-9_]{0,31}$/;
 /** The longest identifier value kept, in characters. */
 export const maxIdentifierValueLength = 256;
 
+/** What keys of stores and of the log cannot hold: control characters, and halves of a character that was cut. */
+const unfitForKeys = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
+
+/** Whether a text can be, or be part of, a key: stores give it back as it was. */
+export function fitsKeys(text: string): boolean {
+  return !unfitForKeys.test(text);
+}
+
 /** Joins a type and a value that the caller has already checked. */
 export function identifier(type: string, value: string): Identifier {
   return `${type}:${value}` as Identifier;
@@ -26,7 +34,8 @@ export function parseIdentifier(text: string): Identifier {
   const colon = text.indexOf(':');
   const type = text.slice(0, colon);
   const value = text.slice(colon + 1);
-  if (colon < 1 || !identifierType.test(type) || value === '' || value.length > maxIdentifierValueLength) {
+  const fits = value !== '' && value.length <= maxIdentifierValueLength && fitsKeys(value);
+  if (colon < 1 || !identifierType.test(type) || !fits) {
     throw new RapportError(
       'IDENTIFIER_INVALID',
       'invalid',

@@ -3,6 +3,7 @@ export { seededRandom, systemClock, VirtualClock, type Clock, type Random } from
 export { messageOf, RapportError, type ErrorStatus } from './errors.js';
 export {
   identifier,
+  fitsKeys,
   maxIdentifierValueLength,
   parseIdentifier,
   partsOf,

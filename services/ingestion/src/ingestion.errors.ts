@@ -25,6 +25,8 @@ export const ingestionErrors = {
   INGESTION_EVENT_SHAPE: 'the event is not an object',
   INGESTION_EVENT_TOO_LARGE: 'the event is too large',
   INGESTION_EVENT_TOO_DEEP: 'the event is nested too deeply',
+  /** A text or a name within the event holds U+0000. */
+  INGESTION_TEXT_INVALID: 'a text cannot be kept',
   INGESTION_TYPE_UNKNOWN: 'unknown type of event',
   /** A field that the type of event needs is absent. */
   INGESTION_FIELD_MISSING: 'a field is missing',
@@ -35,7 +37,7 @@ export const ingestionErrors = {
   INGESTION_ID_MISSING: 'no identifier',
   /** Every identifier is a value that stands for nobody. */
   INGESTION_ID_BLOCKED: 'every identifier is blocked',
-  /** An identifier is too long, holds control characters, or is a number that JSON cannot carry exactly. */
+  /** An identifier is too long, holds control characters or half of a character, or is a number that JSON cannot carry exactly. */
   INGESTION_ID_INVALID: 'an identifier cannot be kept',
   INGESTION_ID_TOO_MANY: 'too many identifiers',
   /** A timestamp is not ISO 8601. */

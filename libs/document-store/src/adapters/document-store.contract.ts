@@ -176,6 +176,9 @@ export function documentStoreContract(
             { id: '', doc: {} },
           ]),
         ).rejects.toMatchObject({ code: 'DOCUMENT_ID_INVALID' });
+        await expect(people.write([{ id: '😀'.slice(1), doc: {} }])).rejects.toMatchObject({
+          code: 'DOCUMENT_ID_INVALID',
+        });
         await expect(people.write([{ id: 'x'.repeat(maxIdBytes + 1), doc: {} }])).rejects.toMatchObject({
           code: 'DOCUMENT_ID_INVALID',
         });

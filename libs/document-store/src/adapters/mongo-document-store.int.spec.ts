@@ -27,6 +27,23 @@ for (const bulkWriteCommand of [true, false]) {
   );
 }
 
+describe('MongoDB document store', () => {
+  it.each([true, false])(
+    'refuses a key with U+0000 at once, bulkWrite command %s',
+    async (bulkWriteCommand) => {
+      const store = await openMongoDocumentStore({
+        uri,
+        database: `nul-${randomUUID().slice(0, 8)}`,
+        bulkWriteCommand,
+      });
+      const people = await store.collection<Record<string, number>>({ name: 'people' });
+      const doc = { ['a\u0000b']: 1 };
+      await expect(people.write([{ id: 'a', doc }])).rejects.toMatchObject({ code: 'DOCUMENT_INVALID' });
+      await store.close();
+    },
+  );
+});
+
 describe('MongoDB document store, several replicas at once', () => {
   interface Person {
     readonly name: string;

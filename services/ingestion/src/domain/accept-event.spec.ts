@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { blockedValueRule } from '@rapport/kernel';
 import type { JsonObject } from '@rapport/contracts';
-import { acceptEvent, type Arrival, type RawEvent } from './accept-event.js';
+import { acceptEvent, readMessageId, type Arrival, type RawEvent } from './accept-event.js';
 import { Refused } from './json-fields.js';
 
 const receivedAtMs = Date.UTC(2026, 10, 22, 12, 0, 6);
@@ -75,6 +75,12 @@ describe('whose event it is', () => {
   it('refuses ids that nobody can keep', () => {
     expect(codeOf({ ...track, userId: 'x'.repeat(257) })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'a\u0000b' })).toBe('INGESTION_ID_INVALID');
+    expect(codeOf({ ...track, userId: 'cut within 😀'.slice(0, -1) })).toBe('INGESTION_ID_INVALID');
+    expect(codeOf({ ...track, userId: 'whole 😀' })).toBe('accepted');
+    expect(readMessageId({ messageId: '😀'.slice(1) })).toMatchObject({ code: 'INGESTION_ID_INVALID' });
+    expect(
+      accepted({ ...track, type: 'identify', traits: { email: 'ada\ud83d@example.com' } }).identifiers,
+    ).toEqual(['user_id:u1']);
     expect(codeOf({ ...track, userId: { id: 1 } })).toBe('INGESTION_FIELD_TYPE');
     expect(codeOf({ ...track, anonymousId: true })).toBe('INGESTION_FIELD_TYPE');
   });

@@ -1,7 +1,7 @@
-import { identifier, type Identifier } from '@rapport/kernel';
+import { fitsKeys, identifier, type Identifier } from '@rapport/kernel';
 import { eventTypes, type AcceptedEvent, type EventType, type JsonObject } from '@rapport/contracts';
 import { presentEventName } from './event-names.js';
-import { maxIdentifiers, readEmail, readExternalIds, readId } from './identifiers.js';
+import { maxIdentifiers, readEmail, readExternalIds, readId, unfit } from './identifiers.js';
 import { correctedInstant, earliestMs, formatInstant, maxAheadMs, parseInstant } from './instants.js';
 import { kindOf, nestsWithin, readObject, readText, Refused } from './json-fields.js';
 
@@ -51,7 +51,7 @@ export function readMessageId(raw: RawEvent): string | undefined | Refused {
       `messageId: expected at most ${maxMessageIdLength} characters; got ${messageId.length}`,
     );
   }
-  return messageId;
+  return typeof messageId === 'string' && !fitsKeys(messageId) ? unfit('messageId') : messageId;
 }
 
 /** Checks one event and brings it into the form that every room behind reads: one pass, nothing is kept between events. */

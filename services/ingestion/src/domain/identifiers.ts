@@ -1,12 +1,10 @@
-import { identifier, maxIdentifierValueLength, type Identifier } from '@rapport/kernel';
+import { fitsKeys, identifier, maxIdentifierValueLength, type Identifier } from '@rapport/kernel';
 import type { JsonObject } from '@rapport/contracts';
 import { kindOf, Refused } from './json-fields.js';
 
 /** Beyond this an event is refused: no honest event names so many. */
 export const maxIdentifiers = 20;
 
-// Keys of stores and of the log must not hold control characters.
-const controlCharacters = /[\u0000-\u001f\u007f]/;
 /** One @, something on both sides, no spaces: enough to tell an address from a slip. */
 const emailShape = /^[^\s@]+@[^\s@]+$/;
 /** What the kernel takes as the type of an identifier. */
@@ -26,10 +24,7 @@ export function readId(value: unknown, path: string): string | undefined | Refus
         `${path}: expected at most ${maxIdentifierValueLength} characters; got ${text.length}`,
       );
     }
-    if (controlCharacters.test(text)) {
-      return new Refused('INGESTION_ID_INVALID', `${path}: expected no control characters`);
-    }
-    return text;
+    return fitsKeys(text) ? text : unfit(path);
   }
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number') {
@@ -44,12 +39,20 @@ export function readId(value: unknown, path: string): string | undefined | Refus
   return new Refused('INGESTION_FIELD_TYPE', `${path}: expected a string or a number; got ${kindOf(value)}`);
 }
 
+export const unfit = (path: string): Refused =>
+  new Refused(
+    'INGESTION_ID_INVALID',
+    `${path}: expected neither control characters nor half of a character (a text cut within an emoji)`,
+  );
+
 /** The e-mail address of a traits object, lower-cased; undefined when there is none that looks like one. */
 export function readEmail(traits: JsonObject | undefined): string | undefined {
   const email = traits?.['email'];
   if (typeof email !== 'string') return undefined;
   const address = email.trim().toLowerCase();
-  return address.length <= maxIdentifierValueLength && emailShape.test(address) ? address : undefined;
+  return address.length <= maxIdentifierValueLength && emailShape.test(address) && fitsKeys(address)
+    ? address
+    : undefined;
 }
 
 /**

@@ -50,3 +50,10 @@ export function nestsWithin(value: object, levels: number): boolean {
   }
   return true;
 }
+
+/** Whether a key or a text anywhere within holds U+0000. */
+export function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, entry]) => key.includes('\0') || holdsNul(entry));
+}

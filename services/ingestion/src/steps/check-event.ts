@@ -5,7 +5,7 @@ import {
   type EntranceRules,
   type RawEvent,
 } from '../domain/accept-event.js';
-import { kindOf, Refused } from '../domain/json-fields.js';
+import { holdsNul, kindOf, Refused } from '../domain/json-fields.js';
 import type { Arrivals } from '../domain/arrivals.js';
 import type { Verdict } from '../domain/verdicts.js';
 import type { SinkRecord } from '../ports/event-sink.js';
@@ -48,6 +48,8 @@ export function checkEvent(
   const event = acceptEvent(raw, messageId, arrival, parts.rules);
   if (event instanceof Refused) return refuse(event, raw, messageId, arrivals, gathered);
   const value = parts.encoder.encode(event);
+  if (value.includes(escapedNul) && holdsNul(event))
+    return refuse(nulWithin(), raw, messageId, arrivals, gathered);
   // A small body can become a large record: 1e20 is written out.
   if (arrivals.totalBytes > maxEventBytes || value.length > maxEventBytes + slackBytes) {
     const bytes = sizeOf(raw, value.length, maxEventBytes);
@@ -57,6 +59,14 @@ export function checkEvent(
   gathered.accepted.push(acceptedRecord(event, value, arrival.receivedAtMs));
   return { messageId, accepted: true };
 }
+
+// Names of events and of traits become keys of documents, and MongoDB's must not hold it.
+const nulWithin = (): Refused =>
+  new Refused(
+    'INGESTION_TEXT_INVALID',
+    'expected text without the character U+0000; take it out of the event',
+  );
+const escapedNul = Buffer.from('\\u0000');
 
 function tooLarge(bytes: number, maxEventBytes: number): Refused {
   return Number.isNaN(bytes)

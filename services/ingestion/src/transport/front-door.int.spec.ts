@@ -353,6 +353,24 @@ describe('refusals', () => {
     expect(body.results?.[0]?.code).toBe('INGESTION_EVENT_TOO_LARGE');
   });
 
+  it('refuse U+0000 wherever it is, since a store further on cannot keep it in a name', async () => {
+    const { status, body } = await ingestion.post('/v1/batch', {
+      batch: [
+        track('nul-1', { event: 'A\u0000B' }),
+        track('nul-2', { properties: { list: [{ 'x\u0000': 1 }] } }),
+        track('nul-3', { context: { page: { title: 'a\u0000' } } }),
+        track('nul-4', { event: 'the six characters \\u0000' }),
+      ],
+    });
+    expect(status).toBe(200);
+    expect(body.results?.map(({ accepted, code }) => code ?? accepted)).toEqual([
+      'INGESTION_TEXT_INVALID',
+      'INGESTION_TEXT_INVALID',
+      'INGESTION_TEXT_INVALID',
+      true,
+    ]);
+  });
+
   it('refuse a body beyond 500 KiB, also when it only becomes so', async () => {
     const large = {
       batch: Array.from({ length: 40 }, (_, index) =>

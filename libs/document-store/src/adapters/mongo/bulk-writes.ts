@@ -1,5 +1,7 @@
 import {
+  BSON,
   MongoClientBulkWriteError,
+  MongoInvalidArgumentError,
   MongoServerError,
   type ClientBulkWriteModel,
   type ClientBulkWriteResult,
@@ -46,7 +48,7 @@ export function bulkCommand(client: MongoClient, documents: Documents, where: st
         ),
       );
     } catch (thrown) {
-      refuseDenied(thrown, where);
+      refuseAtOnce(thrown, where);
       if (!(thrown instanceof MongoClientBulkWriteError)) return changes.map(() => 'unknown');
       // Applied, but not known to be on a majority: read back.
       if (thrown.writeConcernErrors.length > 0) return changes.map(() => 'unknown');
@@ -83,7 +85,7 @@ async function runOne(documents: Documents, change: Change, where: string): Prom
     const { _id, ...replacement } = change.document;
     return (await answered(documents.replaceOne(filter, replacement))).matchedCount === 1 ? 'done' : 'missed';
   } catch (thrown) {
-    refuseDenied(thrown, where);
+    refuseAtOnce(thrown, where);
     if (thrown instanceof MongoServerError && thrown.code === duplicateKey) return 'duplicate';
     return 'unknown';
   }
@@ -123,7 +125,12 @@ function outcomeOfCode(code: unknown, message: string): Outcome {
   );
 }
 
-function refuseDenied(thrown: unknown, where: string): void {
+/** Throws what the same write would meet again and again: what the driver cannot send, and what we may not do. */
+function refuseAtOnce(thrown: unknown, where: string): void {
+  if (thrown instanceof BSON.BSONError || thrown instanceof MongoInvalidArgumentError) {
+    const { message } = thrown.cause instanceof Error ? thrown.cause : thrown;
+    throw new RapportError('DOCUMENT_INVALID', 'invalid', `a document cannot be stored: ${message}`);
+  }
   const refusal = denied(thrown, where);
   if (refusal !== undefined) throw refusal;
 }
