@@ -14,6 +14,7 @@ import {
 import { call, NotNow, untilThrough, type Door } from './door.js';
 import { ending } from './ending.js';
 import type { Fault } from './fault-plan.js';
+import { Kills } from './kills.js';
 import { readTopic } from './read-topic.js';
 import { Recoveries } from './recoveries.js';
 
@@ -45,6 +46,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 /** A cluster on engines of its own, behind doors that can be slammed, in virtual time. */
 export class ChaosCluster {
   readonly recoveries = new Recoveries();
+  readonly kills = new Kills();
   readonly door: Door;
   readonly #repairs: Promise<void>[] = [];
 
@@ -133,18 +135,17 @@ export class ChaosCluster {
   /** Lets a fault happen; what has to be started again by hand (an engine) is, at once. */
   inflict(fault: Fault): void {
     switch (fault.kind) {
-      case 'kill-service': {
-        const running = this.#processesOf(fault.service).filter(({ pid }) => pid !== undefined);
-        const victim = running[Math.floor(fault.draw * running.length)];
-        if (victim === undefined) return;
-        this.recoveries.killed(victim);
-        victim.signal('SIGKILL');
-        return;
-      }
+      case 'kill-service':
+        return this.kills.kill(
+          fault.service,
+          fault.draw,
+          () => this.#processesOf(fault.service),
+          (victim) => this.recoveries.killed(victim),
+        );
       case 'kill-kafka':
-        return this.#repair(() => killAndStart(this.kafka));
+        return this.#repair(() => this.#killAndStart(this.kafka));
       case 'kill-store':
-        return this.#repair(() => killAndStart(this.store));
+        return this.#repair(() => this.#killAndStart(this.store));
       case 'scale-profiles':
         return this.#repair(() => this.cluster.scale('profiles', fault.replicas));
       case 'cut':
@@ -161,6 +162,12 @@ export class ChaosCluster {
     // Told by `repaired`.
     repair.catch(() => undefined);
     this.#repairs.push(repair);
+  }
+
+  async #killAndStart(engine: LocalKafka | LocalMongo): Promise<void> {
+    await engine.kill();
+    this.kills.count();
+    await engine.start();
   }
 
   /** Resolves when every engine that was killed runs again. */
@@ -181,6 +188,8 @@ export class ChaosCluster {
 
   /** Everything so far is handled, then every process' clock stands at the instant and everything due has fired. */
   async advanceTo(iso: string): Promise<void> {
+    // A kill that still waits for its victim is not left for after the last move of the clock, when nobody waits for the restart.
+    await this.kills.settled();
     await this.#everywhere({});
     // Who starts from now on starts there.
     this.clock.iso = iso;
@@ -274,12 +283,7 @@ export class ChaosCluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.allSettled(this.#repairs);
+    await Promise.allSettled([...this.#repairs, this.kills.settled()]);
     await this.undo();
   }
-}
-
-async function killAndStart(engine: LocalKafka | LocalMongo): Promise<void> {
-  await engine.kill();
-  await engine.start();
 }

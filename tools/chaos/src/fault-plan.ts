@@ -25,10 +25,12 @@ export type PlannedFault = { readonly afterEvents: number } & Fault;
 /** Counted as kills: a process that was ended with SIGKILL. */
 export const isKill = ({ kind }: Fault): boolean => kind.startsWith('kill-');
 
-/** `kills` kills, replicas of profiles 1 → 3 → 2, and four cut connections. */
+/** `kills` kills, from two on one of Kafka and one of the store among them, replicas of profiles 1 → 3 → 2, and four cut connections. */
 export function planFaults(load: Load, kills: number): readonly PlannedFault[] {
   const random = new SeededRandom(load.seed + 7_919);
-  const victims: Fault[] = Array.from({ length: kills }, (_, number) => victim(number, random));
+  // A third are engines; one alone is a service.
+  const engines = kills < 2 ? 0 : Math.max(2, Math.round(kills / 3));
+  const victims: Fault[] = Array.from({ length: kills }, (_, number) => victim(number, engines, random));
   const cuts: Fault[] = [
     { kind: 'cut', engine: 'kafka' },
     { kind: 'cut', engine: 'store' },
@@ -57,9 +59,9 @@ export function planFaults(load: Load, kills: number): readonly PlannedFault[] {
   return planned.sort((one, other) => one.afterEvents - other.afterEvents);
 }
 
-/** Every third is an engine, turn by turn; the others are services, the stateful ones more often. */
-function victim(number: number, random: SeededRandom): Fault {
-  if (number % 3 === 1) return { kind: number % 2 === 0 ? 'kill-store' : 'kill-kafka' };
+/** The first ones are the engines, turn by turn; the others are services, the stateful ones more often. */
+function victim(number: number, engines: number, random: SeededRandom): Fault {
+  if (number < engines) return { kind: number % 2 === 0 ? 'kill-kafka' : 'kill-store' };
   const service = random.pick([...killableServices, 'profiles', 'identity', 'orchestrator'] as const);
   return { kind: 'kill-service', service, draw: random.next() };
 }

@@ -7,7 +7,7 @@ import { startPlatform } from '@rapport/testing';
 import { ChaosCluster } from './chaos-cluster.js';
 import { ending } from './ending.js';
 import { decisionsAbout, differences, messagesDiffer } from './compare-outcome.js';
-import { faultLine, isKill, planFaults, type PlannedFault } from './fault-plan.js';
+import { faultLine, planFaults, type PlannedFault } from './fault-plan.js';
 import { makeLoad, type Load } from './load.js';
 import { expectedOf, type Acknowledged, type Expected } from './oracle.js';
 import { readOutcome, type Outcome } from './outcome.js';
@@ -38,6 +38,8 @@ export interface Ran {
   /** Messages requested and how killed processes came back; of clusters only. */
   readonly messages?: number;
   readonly recoveries?: readonly Recovery[];
+  /** SIGKILLs that were sent to services and engines; of clusters only. */
+  readonly kills?: number;
   readonly violations: readonly string[];
   readonly seconds: number;
 }
@@ -47,6 +49,7 @@ export interface SeedReport {
   readonly events: number;
   readonly people: number;
   readonly messages: number;
+  /** That were inflicted. */
   readonly kills: number;
   readonly ways: Readonly<Partial<Record<WayToRun, Ran>>>;
   readonly recoveries: readonly Recovery[];
@@ -99,7 +102,7 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedReport> {
     events: load.events,
     people: first?.people ?? 0,
     messages: ran.chaos?.messages ?? 0,
-    kills: plan.filter(isKill).length,
+    kills: ran.chaos?.kills ?? 0,
     ways: ran,
     recoveries: ran.chaos?.recoveries ?? [],
     violations,
@@ -212,10 +215,12 @@ async function onCluster({ root, folder, load, plan, perSecond, say }: ClusterRu
       violations: [
         ...differences(expected, outcome),
         ...wrong,
+        ...chaos.kills.missed,
         ...lags.map(([group, lag]) => `consumer group ${group}: ${lag} records left behind`),
       ],
       seconds: (performance.now() - startedMs) / 1000,
       recoveries: chaos.recoveries.all,
+      kills: chaos.kills.inflicted,
     };
   } finally {
     await stop();
