@@ -81,7 +81,7 @@ function timelinesDiffer(expected: Expected, { timelines }: Outcome): string[] {
   return found;
 }
 
-/** Every message once in effect, none too many on a day, and each one delivered. */
+/** Every message once in effect, none too many on a day, and each one delivered; nothing else was. */
 export function messagesDiffer(
   load: Load,
   expected: Expected,
@@ -115,6 +115,11 @@ export function messagesDiffer(
     const outcomes = [...(recorded.get(messageId) ?? [])].join();
     if (outcomes !== 'sent')
       found.push(`message ${messageId}: expected to be recorded as sent, got ${outcomes || 'nothing'}`);
+  }
+  // The same record twice is no fault: what a crash left unrecorded is recorded again (deliver-messages.pipeline.ts).
+  for (const [messageId, outcomes] of recorded) {
+    if (!messages.has(messageId))
+      found.push(`message ${messageId}: recorded as ${[...outcomes].join()}, and nobody requested it`);
   }
   return found;
 }
