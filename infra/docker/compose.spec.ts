@@ -70,6 +70,33 @@ describe('docker-compose.yml', () => {
       expect([name, services[name]?.environment?.['RAPPORT_TOPICS']]).toEqual([name, 'apply']);
   });
 
+  it('lets clients on this machine reach Kafka at the address that it advertises to them, and the services at theirs', () => {
+    const override = load('docker-compose.override.yml') as { services: Record<string, Service> };
+    // As Compose merges: single variables are replaced, ports are added.
+    const [base, over] = [services['kafka'], override.services['kafka']];
+    const environment = { ...base?.environment, ...over?.environment };
+    const ports = [...(base?.ports ?? []), ...(over?.ports ?? [])];
+    const listenersOf = (name: string): Map<string, string> =>
+      new Map((environment[name] ?? '').split(',').map((one) => one.split('://') as [string, string]));
+    const listeners = listenersOf('KAFKA_LISTENERS');
+    const advertised = listenersOf('KAFKA_ADVERTISED_LISTENERS');
+    const protocols = new Map(
+      (environment['KAFKA_LISTENER_SECURITY_PROTOCOL_MAP'] ?? '')
+        .split(',')
+        .map((one) => one.split(':') as [string, string]),
+    );
+
+    expect(ports).not.toEqual([]);
+    for (const port of ports) {
+      const [, published, target] = /^127\.0\.0\.1:(\d+):(\d+)$/.exec(port) ?? [];
+      const [name] = [...listeners].find(([, address]) => address === `:${target}`) ?? [];
+      expect([port, advertised.get(name ?? '')]).toEqual([port, `127.0.0.1:${published}`]);
+    }
+    expect([...protocols.keys()].sort()).toEqual([...listeners.keys()].sort());
+    expect(advertised.get(environment['KAFKA_INTER_BROKER_LISTENER_NAME'] ?? '')).toBe('kafka:9092');
+    expect(services['profiles']?.environment?.['RAPPORT_KAFKA_BROKERS']).toBe('kafka:9092');
+  });
+
   it('opens no port of this machine beyond loopback', () => {
     const override = load('docker-compose.override.yml') as { services: Record<string, Service> };
     for (const service of [...Object.values(services), ...Object.values(override.services)]) {
