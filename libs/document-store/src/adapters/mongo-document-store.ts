@@ -28,7 +28,7 @@ const wireVersionOfBulkWrite = 25;
 
 /** Opens the document store on MongoDB 6 or newer: a replica set or a sharded cluster. */
 export async function openMongoDocumentStore(options: MongoDocumentStoreOptions): Promise<DocumentStore> {
-  const client = new MongoClient(options.uri, clientOptions(options));
+  const client = clientOf(options);
   try {
     await client.connect();
     const hello = await client.db('admin').command({ hello: 1 });
@@ -42,6 +42,21 @@ export async function openMongoDocumentStore(options: MongoDocumentStoreOptions)
   } catch (thrown) {
     await client.close();
     throw readError(thrown, hostsOf(client));
+  }
+}
+
+/** Throws CONFIG_INVALID when the driver cannot read the connection string. */
+function clientOf(options: MongoDocumentStoreOptions): MongoClient {
+  try {
+    return new MongoClient(options.uri, clientOptions(options));
+  } catch {
+    // The driver's words are not passed on: they quote pieces of the string, and where a password is not encoded, a piece
+    // may be of the password.
+    throw new RapportError(
+      'CONFIG_INVALID',
+      'invalid',
+      'RAPPORT_MONGODB_URI: expected mongodb://user:password@host:port/database?option=value, got what the driver cannot read: percent-encode user and password (@ is %40, % is %25), and check the names and values of the options',
+    );
   }
 }
 
