@@ -1,4 +1,4 @@
-import type { Message, Producer, RecordMetadata } from 'kafkajs';
+import type { Message, Producer, RecordMetadata, TopicMessages } from 'kafkajs';
 import { RapportError } from '@rapport/kernel';
 import type { NewRecord, Position } from '../../event-log.js';
 import { partitionOfKey } from '../../partitioner.js';
@@ -59,6 +59,8 @@ export class SendQueue {
   readonly #options: SendQueueOptions;
   readonly #lines = new Map<string, Line>();
   readonly #busyLeaders = new Set<number>();
+  /** Stands for the leader of a partition where nobody knows it; counts down. */
+  #nobody = -1;
   #waitingBytes = 0;
   #session: Promise<Session> | undefined;
   #retired = Promise.resolve();
@@ -143,7 +145,9 @@ export class SendQueue {
     const byLeader = new Map<number, Line[]>();
     for (const line of this.#lines.values()) {
       if (line.sending || line.waiting.length === 0) continue;
-      const leader = this.#options.leaderOf(line.topic, line.partition);
+      const known = this.#options.leaderOf(line.topic, line.partition);
+      // Who leads nobody knows flies alone: what leads to several brokers in one request fails together.
+      const leader = known < 0 ? this.#nobody-- : known;
       if (this.#busyLeaders.has(leader)) continue;
       const lines = byLeader.get(leader);
       if (lines === undefined) byLeader.set(leader, [line]);
@@ -179,13 +183,15 @@ export class SendQueue {
     const session = await this.#open();
     session.flights++;
     try {
-      return await session.producer.sendBatch({
-        acks: -1,
-        topicMessages: loads.map(({ line, pieces }) => ({
-          topic: line.topic,
-          messages: pieces.flatMap(({ messages }) => messages),
-        })),
-      });
+      const answers: RecordMetadata[] = [];
+      // Where a retry is needed, kafkajs sends nothing more to a broker that has answered: a partition that moved there
+      // meanwhile is left out, with its sequence numbers as they were, and is sent again here.
+      for (let left = loads; left.length > 0; left = unanswered(left, answers)) {
+        const more = await session.producer.sendBatch({ acks: -1, topicMessages: left.map(messagesOf) });
+        if (more.length === 0) throw new Error('the brokers answered for no partition');
+        answers.push(...more);
+      }
+      return answers;
     } catch (thrown) {
       session.failed = true;
       throw thrown;
@@ -236,10 +242,19 @@ function takePieces(line: Line): Piece[] {
   return pieces;
 }
 
-function settle({ line, pieces }: Load, answers: readonly RecordMetadata[]): void {
-  const answer = answers.find(
-    ({ topicName, partition }) => topicName === line.topic && partition === line.partition,
-  );
+function messagesOf({ line, pieces }: Load): TopicMessages {
+  return { topic: line.topic, messages: pieces.flatMap(({ messages }) => messages) };
+}
+
+const answerOf = ({ line }: Load, answers: readonly RecordMetadata[]): RecordMetadata | undefined =>
+  answers.find(({ topicName, partition }) => topicName === line.topic && partition === line.partition);
+
+const unanswered = (loads: readonly Load[], answers: readonly RecordMetadata[]): readonly Load[] =>
+  loads.filter((load) => answerOf(load, answers) === undefined);
+
+function settle(load: Load, answers: readonly RecordMetadata[]): void {
+  const { line, pieces } = load;
+  const answer = answerOf(load, answers);
   let offset = Number(answer?.baseOffset ?? answer?.offset ?? NaN);
   for (const { call, places } of pieces) {
     for (const place of places) call.positions[place] = { partition: line.partition, offset: offset++ };
