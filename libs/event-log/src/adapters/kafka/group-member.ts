@@ -69,8 +69,9 @@ export class GroupMember implements Consumer {
     });
   }
 
-  start(): Promise<void> {
-    return this.#membership.start();
+  async start(): Promise<void> {
+    await this.#membership.start();
+    if (this.#stopped !== undefined) throw this.#stoppedError();
   }
 
   async lag(): Promise<number> {

@@ -35,6 +35,10 @@ export interface GroupMembershipOptions {
 /** The broker answers a fetch at once when there is something, else after this long; heartbeats go out in between. */
 const fetchWaitMs = 250;
 const restartMs = 2_000;
+/** How long a stop waits for a join that is under way. */
+const longestJoinMs = 5_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 /** The place of one member in a consumer group: joins, proves that it lives, fetches, and joins again after a crash. */
 export class GroupMembership {
@@ -48,13 +52,20 @@ export class GroupMembership {
   /** When the request was sent that last proved the membership. */
   #provenAtMs = 0;
   #heartbeatSentAtMs = 0;
+  #joining: Promise<void> = Promise.resolve();
 
   constructor(options: GroupMembershipOptions) {
     this.#options = options;
     this.#sessionTimeoutMs = options.timing.sessionTimeoutMs ?? 10_000;
     this.#consumer = options.kafka.consumer({
       groupId: options.group,
-      partitionAssigners: [coPartitionAssigner(() => [...options.owned()])],
+      partitionAssigners: [
+        coPartitionAssigner(() => {
+          // Asked for whenever it joins, also where kafkajs says nothing: when the group no longer knows the member.
+          this.#joined = false;
+          return [...options.owned()];
+        }),
+      ],
       sessionTimeout: this.#sessionTimeoutMs,
       rebalanceTimeout: options.timing.rebalanceTimeoutMs ?? 60_000,
       heartbeatInterval: Math.min(1_000, Math.floor(this.#sessionTimeoutMs / 10)),
@@ -70,7 +81,7 @@ export class GroupMembership {
         multiplier: 2,
         factor: 0.2,
         retries: 8,
-        restartOnFailure: () => Promise.resolve(true),
+        restartOnFailure: () => Promise.resolve(!options.isStopped()),
       },
     });
     this.#listen();
@@ -115,7 +126,9 @@ export class GroupMembership {
     this.#joined = false;
   }
 
+  /** Lets a join that is under way come to its end first: kafkajs would forget it and go on with it. */
   async disconnect(): Promise<void> {
+    await this.#joining;
     await this.#consumer.disconnect().catch(() => undefined);
   }
 
@@ -170,7 +183,19 @@ export class GroupMembership {
     }
   }
 
-  #run(): Promise<void> {
+  async #run(): Promise<void> {
+    // A stop that came before found nothing to end yet: kafkajs would connect again and join.
+    if (this.#options.isStopped()) return this.disconnect();
+    const joining = this.#join();
+    const over = joining.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#joining = Promise.race([over, pause(longestJoinMs)]);
+    await joining;
+  }
+
+  #join(): Promise<void> {
     return this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,

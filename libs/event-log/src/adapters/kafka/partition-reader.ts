@@ -49,7 +49,13 @@ export class PartitionReader {
     partition: number,
     offset: number,
   ): Promise<readonly (KafkaMessage & { readonly isControlRecord?: boolean })[]> {
-    await (this.#connected ??= this.#cluster.connect());
+    this.#connected ??= this.#cluster.connect();
+    try {
+      await this.#connected;
+    } catch (thrown) {
+      this.#connected = undefined;
+      throw thrown;
+    }
     await this.#cluster.addTargetTopic(topic);
     for (let attempt = 0; ; attempt++) {
       try {

@@ -188,7 +188,7 @@ function same(setting: string, is: string, expected: string): boolean {
 
 /** More partitions would move keys away from the records they already have, fewer are not possible at all. */
 function partitionDifference({ name, partitions }: TopicContract, is: number): TopicDifference {
-  const remake = `kafka-topics.sh --bootstrap-server <broker> --delete --topic ${name}, then rapport topics apply`;
+  const remake = `stop the services, then kafka-topics.sh --bootstrap-server <broker> --delete --topic ${name}, then rapport topics apply`;
   return {
     topic: name,
     setting: 'partitions',
