@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -64,6 +66,26 @@ describe('the command line', () => {
     const { code, err } = await run('tactics', { RAPPORT_HTTP_PORT: 'eighty', RAPPORT_GRPC_PORT: '-1' });
     expect(code).toBe(exitCodes.failed);
     expect(err).toMatch(/CONFIG_INVALID[^]*RAPPORT_HTTP_PORT[^]*RAPPORT_GRPC_PORT/);
+  });
+});
+
+describe('rapport up', () => {
+  it('names the taken port of a cluster before it starts engines', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const dataDir = await mkdtemp(join(tmpdir(), 'rapport-up-'));
+    try {
+      const { code, err, out } = await run('up --profile cluster --no-demo', {
+        RAPPORT_HTTP_PORT: String(port),
+        RAPPORT_DATA_DIR: dataDir,
+      });
+      expect([code, out]).toEqual([exitCodes.failed, '']);
+      expect(err).toMatch(new RegExp(`^PORT_TAKEN: expected port ${port} to be free; .*RAPPORT_HTTP_PORT`));
+    } finally {
+      taken.close();
+      await rm(dataDir, { recursive: true, force: true });
+    }
   });
 });
 

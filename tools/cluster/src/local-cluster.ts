@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startKafka, startMongo, type LocalKafka, type LocalMongo } from '@rapport/local-engines';
 import {
@@ -27,6 +29,7 @@ export interface LocalCluster extends RunningCluster {
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const { environment, onProgress = () => undefined } = options;
   const config = readHostConfig(environment);
+  await expectFree(config.RAPPORT_HTTP_PORT);
   const credentials = loadCredentials(environment, config.RAPPORT_DATA_DIR);
   const folder = join(config.RAPPORT_DATA_DIR, 'cluster');
   const undo: (() => Promise<void>)[] = [];
@@ -75,6 +78,13 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     for (const stop of undo.reverse()) await stop();
     throw thrown;
   }
+}
+
+/** Fails as the gateway would, before engines have been fetched and started in vain. */
+async function expectFree(port: number): Promise<void> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  await new Promise((resolve) => server.close(resolve));
 }
 
 function definedOnly(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -121,14 +121,26 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     while (processes.length < wanted) launch(service);
     while (processes.length > wanted) await processes.pop()?.stop(options.graceMs);
   };
-  for (const service of clusterServices) await scale(service, options.replicas?.[service] ?? 1);
-
   const replicasOf = (service: string): readonly Listening[] =>
     (running.get(service as ClusterService) ?? [])
       .map((process) => process.listening)
       .filter((listening) => listening !== undefined);
   const gateway = await createGateway({ replicasOf, services: clusterServices });
-  await gateway.listen({ port: options.httpPort, host: '127.0.0.1' });
+  const stop = async (): Promise<void> => {
+    spare.stop();
+    await gateway.close();
+    for (const service of clusterServices) {
+      await Promise.all((running.get(service) ?? []).map((process) => process.stop(options.graceMs)));
+    }
+  };
+  try {
+    // Before any process: a taken port costs nothing then, and until one is ready the gateway says so.
+    await gateway.listen({ port: options.httpPort, host: '127.0.0.1' });
+    for (const service of clusterServices) await scale(service, options.replicas?.[service] ?? 1);
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
   const httpUrl = `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`;
 
   return {
@@ -156,12 +168,6 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
       }
     },
     scale,
-    stop: async () => {
-      spare.stop();
-      await gateway.close();
-      for (const service of clusterServices) {
-        await Promise.all((running.get(service) ?? []).map((process) => process.stop(options.graceMs)));
-      }
-    },
+    stop,
   };
 }

@@ -76,6 +76,8 @@ async function runOnCluster(options: Options, context: CommandContext): Promise<
       }
     },
     onOutput: (name, text) => terminal.err(text.trimEnd().replace(/^/gm, `${name.padEnd(16)} | `)),
+  }).catch((thrown: unknown) => {
+    throw explained(thrown);
   });
   let closeDemo: (() => Promise<void>) | undefined;
   try {
@@ -178,7 +180,7 @@ function untilStopped(stopped: AbortSignal): Promise<void> {
 }
 
 function explained(thrown: unknown): unknown {
-  const { code, port } = (thrown instanceof Error ? thrown : {}) as { code?: string; port?: number };
+  const { code, port } = (thrown ?? {}) as { code?: string; port?: number };
   if (code !== 'EADDRINUSE') return thrown;
   return new RapportError(
     'PORT_TAKEN',
