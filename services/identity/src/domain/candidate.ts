@@ -51,16 +51,13 @@ export class Candidate {
     return true;
   }
 
-  /** Whether this one stays when the two become one: the elder root; a new identifier is younger than any root. */
-  isElderThan(other: Candidate, placeOf: (id: Identifier) => number): boolean {
-    if (this.stored && other.stored) {
-      return isElder(
-        { id: this.id, created: this.stored.doc.created },
-        { id: other.id, created: other.stored.doc.created },
-      );
-    }
-    if (this.stored || other.stored) return this.stored !== undefined;
-    const [mine, theirs] = [placeOf(this.id), placeOf(other.id)];
-    return mine !== theirs ? mine < theirs : this.id < other.id;
+  /** Whether this one stays when the two become one. What has no document yet is as old as this instant, and never older than what has one. */
+  isElderThan(other: Candidate, atMs: number): boolean {
+    return isElder(this.#agedBeside(other, atMs), other.#agedBeside(this, atMs));
+  }
+
+  #agedBeside(other: Candidate, atMs: number): { readonly id: Identifier; readonly created: number } {
+    const created = this.stored?.doc.created ?? Math.max(atMs, other.stored?.doc.created ?? atMs);
+    return { id: this.id, created };
   }
 }

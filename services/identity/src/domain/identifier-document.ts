@@ -1,4 +1,4 @@
-import { profileIdOf, type Identifier } from '@rapport/kernel';
+import { partsOf, profileIdOf, type Identifier } from '@rapport/kernel';
 import type { IdentityChange } from '@rapport/contracts';
 import type { Edge } from './evidence.js';
 import type { Person } from './person.js';
@@ -91,12 +91,22 @@ export interface ForgottenProfile {
   readonly membershipVersion: number;
 }
 
-/** The total order of roots: by age, then by name. */
+/**
+ * The total order of roots: by age, then an account before anything else and a device last, then by name. Whoever
+ * is eldest follows from when each was first seen, not from the order within that instant.
+ */
 export function isElder(
-  one: { readonly id: string; readonly created: number },
-  other: { readonly id: string; readonly created: number },
+  one: { readonly id: Identifier; readonly created: number },
+  other: { readonly id: Identifier; readonly created: number },
 ): boolean {
-  return one.created !== other.created ? one.created < other.created : one.id < other.id;
+  if (one.created !== other.created) return one.created < other.created;
+  const byKind = kindOf(one.id) - kindOf(other.id);
+  return byKind === 0 ? one.id < other.id : byKind < 0;
+}
+
+function kindOf(id: Identifier): number {
+  const { type } = partsOf(id);
+  return type === 'user_id' ? 0 : type === 'anonymous_id' ? 2 : 1;
 }
 
 /** Two outboxes in one: the later change holds, because it carries the whole membership. */

@@ -38,7 +38,6 @@ type Verdict = WeighedEdge['known'] | 'defer' | 'contrary';
 export function weighEvidence(
   edges: readonly Edge[],
   candidateOf: (id: Identifier) => Candidate,
-  placeOf: (id: Identifier) => number,
   rules: MergeRules,
   atMs: number,
 ): Weighing {
@@ -50,7 +49,7 @@ export function weighEvidence(
     const verdict =
       one.target === other.target
         ? weighInside(edge, one, other)
-        : weighBetween(edge, one, other, placeOf, rules, atMs);
+        : weighBetween(edge, one, other, rules, atMs);
     if (verdict === 'defer') deferred.push(edge);
     else if (verdict === 'contrary') contrary.push(edge);
     else weighed.push({ edge, touches: [one, other, one.target, other.target], known: verdict });
@@ -79,7 +78,6 @@ function weighBetween(
   edge: Edge,
   one: Candidate,
   other: Candidate,
-  placeOf: (id: Identifier) => number,
   rules: MergeRules,
   atMs: number,
 ): Verdict {
@@ -92,7 +90,7 @@ function weighBetween(
   if (one.joinedTo || other.joinedTo) return 'defer';
   const reason = rules.refusal(one.allMembers(), other.allMembers());
   if (reason === undefined) {
-    const [elder, younger] = one.isElderThan(other, placeOf) ? [one, other] : [other, one];
+    const [elder, younger] = one.isElderThan(other, atMs) ? [one, other] : [other, one];
     return elder.join(younger, edge) ? edge : 'defer';
   }
   if (one.joins.length > 0 || other.joins.length > 0) return 'defer';

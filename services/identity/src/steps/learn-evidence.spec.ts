@@ -124,6 +124,44 @@ describe('learning evidence', () => {
     );
   });
 
+  it('keeps the eldest identifier of a person as its root, however an instant is divided into batches', async () => {
+    const wide = await openTestGraph({ limits: { user_id: 99, email: 99, anonymous_id: 99 } });
+    const kinds = ['user_id', 'email', 'anonymous_id'];
+    const rankOf = (id: string): string => `${kinds.indexOf(id.split(':')[0] ?? '')} ${id}`;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(sighting, { minLength: 1, maxLength: 10 }), { minLength: 1, maxLength: 3 }),
+        fc.infiniteStream(fc.nat(3)),
+        async (instants, draws) => {
+          const named = own(instants.flat());
+          const drawn = instants.map(({ length }) => named.splice(0, length));
+          const born = new Map<string, string>();
+          for (const sightings of drawn) {
+            wide.clock.advanceTo(wide.clock.now() + 1);
+            for (const id of idsOf(sightings))
+              if (!born.has(id)) born.set(id, `${wide.clock.now()} ${rankOf(id)}`);
+            const arrivals = sightings.toSorted(() => (draws.next().value as number) - 1.5);
+            while (arrivals.length > 0) {
+              const batch = arrivals.splice(0, 1 + (draws.next().value as number));
+              await wide.worker().identify(batch.map(({ ids, minute }) => seen(ids, minute)));
+            }
+          }
+          const ids = [...born.keys()] as Identifier[];
+          const eldestOf = (group: string): string | undefined =>
+            group
+              .split(' ')
+              .sort((one, other) => ((born.get(one) ?? '') < (born.get(other) ?? '') ? -1 : 1))[0];
+          const { rootOf } = await findPeople(wide.worker().ports, ids, new Untold());
+          expect([...new Set([...rootOf.values()].map((root) => root?.id))].sort()).toEqual(
+            (await wide.groups(ids)).map(eldestOf).sort(),
+          );
+        },
+      ),
+      { numRuns: 100 },
+    );
+    await wide.close();
+  });
+
   it('gives the people of the oracle with several workers that race and die', async () => {
     await fc.assert(
       fc.asyncProperty(

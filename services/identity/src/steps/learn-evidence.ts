@@ -80,10 +80,8 @@ async function learnRound(ports: GraphPorts, evidence: Evidence, untold: Untold)
     if (candidate === undefined) candidates.set(key, (candidate = new Candidate(key as Identifier, root)));
     return candidate;
   };
-  const places = new Map(origins.map((id, place) => [id, place]));
-  const placeOf = (id: Identifier): number => places.get(id) ?? origins.length;
   const at = ports.clock.now();
-  const weighing = weighEvidence(edges, candidateOf, placeOf, ports.rules, at);
+  const weighing = weighEvidence(edges, candidateOf, ports.rules, at);
   for (const id of origins) {
     const candidate = candidateOf(id);
     if (candidate.stored === undefined && candidate.joinedTo === undefined) candidate.dirty = true;

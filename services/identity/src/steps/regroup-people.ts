@@ -37,9 +37,7 @@ export async function regroupPeople(
     const scope = await gatherScope(ports, seeds, due.change, untold);
     if (!hasBoth(scope, due.change.add)) return false;
     if (isUnchanged(scope)) return true;
-    const planner = [...scope.roots.values()].reduce((x, y) =>
-      isElder({ id: x.id, created: x.doc.created }, { id: y.id, created: y.doc.created }) ? x : y,
-    );
+    const planner = eldestOf([...scope.roots.values()]);
     const groups = await withRoots(ports, scope);
     const at = ports.clock.now();
     const plan: RegroupPlan = {
@@ -162,9 +160,14 @@ async function withRoots(ports: GraphPorts, scope: Scope): Promise<RegroupPlan['
     const known = person.members.flatMap((id) => docs.get(id) ?? []);
     const wereRoots = known.filter(({ doc }) => doc.membershipVersion > 0);
     const choice = roots.length > 0 ? roots : wereRoots.length > 0 ? wereRoots : known;
-    const eldest = choice.reduce((x, y) =>
-      isElder({ id: x.id, created: x.doc.created }, { id: y.id, created: y.doc.created }) ? x : y,
-    );
-    return { root: eldest.id as Identifier, person };
+    return { root: eldestOf(choice).id as Identifier, person };
   });
 }
+
+const eldestOf = (some: readonly StoredIdentifier[]): StoredIdentifier =>
+  some.reduce((one, other) => (isElder(aged(one), aged(other)) ? one : other));
+
+const aged = ({ id, doc }: StoredIdentifier): { readonly id: Identifier; readonly created: number } => ({
+  id: id as Identifier,
+  created: doc.created,
+});
