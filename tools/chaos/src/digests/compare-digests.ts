@@ -8,7 +8,7 @@ import { call, untilThrough, type Door } from '../door.js';
 import { ending } from '../ending.js';
 import type { Fed, Input } from './input.js';
 import { mailsApart } from './mails-apart.js';
-import { peopleApart } from './people-apart.js';
+import { peopleApart, profileIdsApart } from './people-apart.js';
 
 export interface CompareDigestsOptions {
   /** The root of the checkout. */
@@ -77,6 +77,7 @@ export async function compareDigests({ root, input, say }: CompareDigestsOptions
 
     const apart = [
       ...answersApart(embedded.fed, spread.fed),
+      ...(await profileIdsApart(embedded.door, spread.door, longestList)),
       ...Object.entries(await cluster.lags())
         .filter(([, lag]) => lag > 0)
         .map(([group, lag]) => `consumer group ${group}: ${lag} records left behind`),

@@ -5,10 +5,10 @@ import { call, untilThrough, type Door } from '../door.js';
 export async function peopleApart(one: Door, other: Door, longest: number): Promise<readonly string[]> {
   const [here, there] = [await peopleOf(one), await peopleOf(other)];
   const apart: string[] = [
-    ...[...here].filter((key) => !there.has(key)).map((key) => `only in the first: ${key}`),
-    ...[...there].filter((key) => !here.has(key)).map((key) => `only in the second: ${key}`),
+    ...[...here.keys()].filter((key) => !there.has(key)).map((key) => `only in the first: ${key}`),
+    ...[...there.keys()].filter((key) => !here.has(key)).map((key) => `only in the second: ${key}`),
   ];
-  for (const key of [...here].filter((known) => there.has(known)).sort()) {
+  for (const key of [...here.keys()].filter((known) => there.has(known)).sort()) {
     if (apart.length >= longest) break;
     const first = key.split(' ')[0] ?? '';
     const [left, right] = [await partsOf(one, first), await partsOf(other, first)];
@@ -20,18 +20,31 @@ export async function peopleApart(one: Door, other: Door, longest: number): Prom
   return apart.slice(0, longest);
 }
 
-/** Everybody as their identifiers in order. */
-async function peopleOf(door: Door): Promise<ReadonlySet<string>> {
+/** People that both have, under another profile id: what is drawn from it, such as the arm of a test, would be another. */
+export async function profileIdsApart(one: Door, other: Door, longest: number): Promise<readonly string[]> {
+  const [here, there] = [await peopleOf(one), await peopleOf(other)];
+  return [...here]
+    .map(([key, profileId]) => ({ key, ids: [profileId, there.get(key) ?? profileId] as const }))
+    .filter(({ ids }) => ids[0] !== ids[1])
+    .map(({ key, ids }) => `${key} has the id ${ids.join(' and ')}`)
+    .slice(0, longest);
+}
+
+/** Everybody, as their identifiers in order, with their profile id. */
+async function peopleOf(door: Door): Promise<ReadonlyMap<string, string>> {
   const response = await fetch(`${door.httpUrl}/v1/export/events`, {
     headers: { authorization: `Bearer ${door.apiToken}` },
     signal: AbortSignal.timeout(600_000),
   });
   if (!response.ok) throw new Error(`the export answered ${response.status}: ${await response.text()}`);
-  const people = new Set<string>();
+  const people = new Map<string, string>();
   for (const line of (await response.text()).split('\n')) {
     if (!line.startsWith('{"kind":"person"')) continue;
-    const { identifiers } = JSON.parse(line) as { identifiers: readonly string[] };
-    people.add([...identifiers].sort().join(' '));
+    const { profileId, identifiers } = JSON.parse(line) as {
+      readonly profileId: string;
+      readonly identifiers: readonly string[];
+    };
+    people.set([...identifiers].sort().join(' '), profileId);
   }
   return people;
 }
