@@ -41,6 +41,8 @@ export class SpareProcess {
     const { root, environment, modules, onOutput } = this.#options;
     const child = fork(join(root, 'tools/cluster/dist/spare.js'), [...modules], {
       silent: true,
+      // As the service that it becomes.
+      detached: true,
       env: environment,
     });
     this.#child = child;

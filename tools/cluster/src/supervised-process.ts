@@ -91,7 +91,8 @@ export class SupervisedProcess {
     const environment = this.#options.environment();
     // Who starts for the first time is not missed yet; the spare stays for who is.
     const spare = this.#restarts > 0 ? this.#options.spare?.({ main, environment }) : undefined;
-    const child = spare ?? fork(main, [], { silent: true, env: { ...environment } });
+    // Detached: Ctrl-C goes to all of a terminal's group, and which process stops when is ours to say.
+    const child = spare ?? fork(main, [], { silent: true, detached: true, env: { ...environment } });
     this.#child = child;
     this.#wasSpare = spare !== undefined;
     let errors = '';
@@ -135,10 +136,15 @@ export class SupervisedProcess {
     this.#child?.kill(signal);
   }
 
-  /** SIGTERM, then SIGKILL after the grace period; no restart. */
-  async stop(graceMs: number): Promise<void> {
+  /** From now on it is not started again, however it ends; it runs on until `stop`. */
+  retire(): void {
     this.#stopping = true;
     clearTimeout(this.#timer);
+  }
+
+  /** SIGTERM, then SIGKILL after the grace period; no restart. */
+  async stop(graceMs: number): Promise<void> {
+    this.retire();
     const child = this.#child;
     if (child === undefined) return this.#change('stopped');
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
