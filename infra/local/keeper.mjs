@@ -7,6 +7,8 @@ import { basename, dirname } from 'node:path';
 
 const { command, args, cwd, env, logFile, pidFile, owner, remove } = JSON.parse(process.argv[2]);
 const log = openSync(logFile, 'a');
+// Before there is anything to keep: a stop may come at any time.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, end);
 const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
 if (child.pid !== undefined) writeFileSync(pidFile, String(child.pid));
 
@@ -62,5 +64,4 @@ child.on('error', (thrown) => {
   leave(127);
 });
 child.on('exit', (code, signal) => leave(code ?? (signal === null ? 1 : 0)));
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, end);
 setInterval(() => void (ownerLives() || end()), 250);

@@ -135,17 +135,18 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Tries until it holds; gives up with the engine's last words. */
+/** Tries until it holds; gives up when asked to stop, or with the engine's last words. What was given up does not run on. */
 export async function untilReady(
   process: KeptProcess,
   name: string,
   withinMs: number,
   isReady: () => Promise<boolean>,
+  stopped?: AbortSignal,
 ): Promise<void> {
   const giveUpAt = Date.now() + withinMs;
   let last: unknown;
   while (Date.now() < giveUpAt) {
-    if (process.ended) break;
+    if (process.ended || stopped?.aborted === true) break;
     try {
       if (await isReady()) return;
     } catch (thrown) {
@@ -153,10 +154,13 @@ export async function untilReady(
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+  const { ended } = process;
+  await process.stop();
+  stopped?.throwIfAborted();
   throw new RapportError(
     'ENGINES_NOT_READY',
     'unavailable',
-    `${name} ${process.ended ? 'ended while starting' : `was not ready within ${withinMs} ms`}${last instanceof Error ? ` (${last.message})` : ''}; its log ends:\n${process.lastWords()}`,
+    `${name} ${ended ? 'ended while starting' : `was not ready within ${withinMs} ms`}${last instanceof Error ? ` (${last.message})` : ''}; its log ends:\n${process.lastWords()}`,
   );
 }
 

@@ -34,6 +34,8 @@ export interface LocalKafkaOptions {
   /** Joins the cluster of another broker, as its second node, instead of being one of its own. */
   readonly joins?: LocalKafka['cluster'];
   readonly owner?: Owner;
+  /** Gives up a start that still goes on. */
+  readonly stopped?: AbortSignal | undefined;
 }
 
 /** A real broker on this machine: a cluster of one node, which others may join. */
@@ -62,7 +64,7 @@ export interface LocalKafka {
 
 /** Provisions, formats, starts, and waits until a record went in and a group coordinator answers. */
 export async function startKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
-  const classPath = await provisionKafka();
+  const classPath = await provisionKafka(options.stopped);
   // The engine runs there: whoever asks may name it from where they stand.
   const folder = resolve(options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-kafka-'))));
   mkdirSync(folder, { recursive: true });
@@ -90,8 +92,8 @@ export async function startKafka(options: LocalKafkaOptions = {}): Promise<Local
   const brokers = [`127.0.0.1:${ports.client}`];
   const start = async (): Promise<void> => {
     process.start();
-    await untilReady(process, 'Kafka', readyMs, () => listens(ports.client));
-    await untilReady(process, 'Kafka', readyMs, () => answers(brokers));
+    await untilReady(process, 'Kafka', readyMs, () => listens(ports.client), options.stopped);
+    await untilReady(process, 'Kafka', readyMs, () => answers(brokers), options.stopped);
   };
   await start();
   return {

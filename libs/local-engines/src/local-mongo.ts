@@ -27,6 +27,8 @@ export interface LocalMongoOptions {
   readonly database?: string;
   readonly args?: readonly string[];
   readonly owner?: Owner;
+  /** Gives up a start that still goes on. */
+  readonly stopped?: AbortSignal | undefined;
 }
 
 /** A real server that speaks MongoDB's protocol, one node, on this machine. */
@@ -47,7 +49,7 @@ export interface LocalMongo {
 
 /** Provisions, starts, and waits until it answers as a primary. */
 export async function startMongo(options: LocalMongoOptions = {}): Promise<LocalMongo> {
-  const program = await provisionMongo();
+  const program = await provisionMongo(options.stopped);
   // The engine runs there: whoever asks may name it from where they stand.
   const folder = resolve(options.folder ?? (await mkdtemp(join(tmpdir(), 'rapport-mongo-'))));
   mkdirSync(folder, { recursive: true });
@@ -83,8 +85,8 @@ export async function startMongo(options: LocalMongoOptions = {}): Promise<Local
     });
   const startOf = async (started: KeptProcess): Promise<void> => {
     started.start();
-    await untilReady(started, 'the MongoDB-protocol server', readyMs, () => listens(port));
-    await untilReady(started, 'the MongoDB-protocol server', readyMs, () => answers(uri));
+    await untilReady(started, 'the MongoDB-protocol server', readyMs, () => listens(port), options.stopped);
+    await untilReady(started, 'the MongoDB-protocol server', readyMs, () => answers(uri), options.stopped);
   };
   if (asks) {
     // Users are made while nobody is asked who they are.

@@ -12,34 +12,34 @@ const cache = join(repositoryRoot, '.local/engines');
 const installMs = 5 * 60_000;
 
 /** Kafka's jars; fetched once per version with Maven, afterwards found under .local/. Answers the class path. */
-export async function provisionKafka(): Promise<string> {
+export async function provisionKafka(stopped?: AbortSignal): Promise<string> {
   const pom = join(repositoryRoot, 'infra/local/pom.xml');
-  const folder = await once('kafka', pom, async (into) => {
+  const folder = await once('kafka', pom, stopped, async (into) => {
     await need('java', ['-version'], 'Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)');
     await need('mvn', ['-version'], 'Maven (Debian: apt-get install maven)');
     await run(
       'mvn',
       ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${join(into, 'libs')}`],
-      { timeout: installMs },
+      { timeout: installMs, signal: stopped },
     );
   });
   return join(folder, 'libs', '*');
 }
 
 /** The MongoDB-protocol server; installed once per version into a virtual environment. Answers the program. */
-export async function provisionMongo(): Promise<string> {
+export async function provisionMongo(stopped?: AbortSignal): Promise<string> {
   const requirements = join(repositoryRoot, 'infra/local/requirements.txt');
-  const folder = await once('mongo', requirements, async (into) => {
+  const folder = await once('mongo', requirements, stopped, async (into) => {
     await need(
       'python3',
       ['-m', 'venv', '--help'],
       'Python 3.10 or newer with venv (Debian: apt-get install python3-venv)',
     );
-    await run('python3', ['-m', 'venv', join(into, 'venv')], { timeout: installMs });
+    await run('python3', ['-m', 'venv', join(into, 'venv')], { timeout: installMs, signal: stopped });
     await run(
       join(into, 'venv/bin/pip'),
       ['install', '-q', '--disable-pip-version-check', '-r', requirements],
-      { timeout: installMs },
+      { timeout: installMs, signal: stopped },
     );
   });
   return join(folder, 'venv/bin/secantusd-py');
@@ -49,6 +49,7 @@ export async function provisionMongo(): Promise<string> {
 async function once(
   name: string,
   description: string,
+  stopped: AbortSignal | undefined,
   install: (into: string) => Promise<void>,
 ): Promise<string> {
   const digest = createHash('sha256').update(readFileSync(description)).digest('hex').slice(0, 12);
@@ -56,7 +57,7 @@ async function once(
   const done = join(folder, 'installed');
   if (existsSync(done)) return folder;
   mkdirSync(cache, { recursive: true });
-  const release = await turn(join(cache, `${name}-installing`));
+  const release = await turn(join(cache, `${name}-installing`), stopped);
   try {
     if (existsSync(done)) return folder;
     // Left behind by an installation that was cut off.
@@ -66,6 +67,7 @@ async function once(
     writeFileSync(done, '');
     return folder;
   } catch (thrown) {
+    stopped?.throwIfAborted();
     if (thrown instanceof RapportError) throw thrown;
     throw new RapportError(
       'ENGINES_NOT_INSTALLED',
@@ -78,9 +80,10 @@ async function once(
 }
 
 /** Waits until no other process holds the folder. */
-export async function turn(folder: string): Promise<() => void> {
+export async function turn(folder: string, stopped?: AbortSignal): Promise<() => void> {
   const giveUpAt = Date.now() + installMs;
   for (;;) {
+    stopped?.throwIfAborted();
     try {
       const lock = lockFolder(folder, 'ENGINES_BUSY');
       return () => lock.release();

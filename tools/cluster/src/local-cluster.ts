@@ -14,6 +14,8 @@ import { runCluster, type RunClusterOptions, type RunningCluster } from './run-c
 export interface LocalClusterOptions extends Omit<RunClusterOptions, 'environment' | 'httpPort' | 'graceMs'> {
   /** As the services read it; engines that it names (`RAPPORT_KAFKA_BROKERS`, `RAPPORT_MONGODB_URI`) are used as they are. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Ends a start that still goes on, and what it had started; its reason is thrown. */
+  readonly stopped?: AbortSignal;
   /** Told what is being done, for people. */
   readonly onProgress?: (line: string) => void;
 }
@@ -27,7 +29,7 @@ export interface LocalCluster extends RunningCluster {
 
 /** Real Kafka, a MongoDB-protocol server and one process per service on this machine; data under `<data>/cluster`. */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
-  const { environment, onProgress = () => undefined } = options;
+  const { environment, stopped, onProgress = () => undefined } = options;
   const config = readHostConfig(environment);
   await expectFree(config.RAPPORT_HTTP_PORT);
   const credentials = loadCredentials(environment, config.RAPPORT_DATA_DIR);
@@ -38,12 +40,12 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     let mongo: LocalMongo | undefined;
     if (environment['RAPPORT_KAFKA_BROKERS'] === undefined) {
       onProgress('starting Kafka (the first time its jars are fetched)');
-      kafka = await startKafka({ folder: join(folder, 'kafka') });
+      kafka = await startKafka({ folder: join(folder, 'kafka'), stopped });
       undo.push(() => kafka?.stop() ?? Promise.resolve());
     }
     if (environment['RAPPORT_MONGODB_URI'] === undefined) {
       onProgress('starting the MongoDB-protocol server (the first time it is installed)');
-      mongo = await startMongo({ folder: join(folder, 'mongo') });
+      mongo = await startMongo({ folder: join(folder, 'mongo'), stopped });
       undo.push(() => mongo?.stop() ?? Promise.resolve());
     }
     const shared = {
@@ -58,6 +60,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     };
     onProgress('applying topics');
     await settleTopics(eventLogOptions(readHostConfig(shared)), 'apply');
+    stopped?.throwIfAborted();
     const cluster = await runCluster({
       ...options,
       environment: shared,

@@ -115,6 +115,19 @@ describe('a cluster', () => {
     expect([...pids].filter(isAlive)).toEqual([]);
   });
 
+  it('is not waited for any longer when a stop is asked for', async () => {
+    const cluster = await runCluster(options);
+    const asked = new AbortController();
+    try {
+      // Nothing answers at the address that the services tell.
+      const ready = cluster.ready(50_000, asked.signal);
+      asked.abort('Ctrl-C');
+      await expect(ready).rejects.toBe('Ctrl-C');
+    } finally {
+      await cluster.stop();
+    }
+  }, 20_000);
+
   it('starts nothing again that ends while it stops', async () => {
     const { path, notes, alive } = diary();
     const cluster = await runCluster({ ...options, environment: { DIARY: path } });

@@ -37,8 +37,8 @@ export interface RunningCluster {
   /** gRPC addresses of each service. */
   readonly grpc: Readonly<Record<ClusterService, string>>;
   processes(): readonly SupervisedProcess[];
-  /** Resolves when a process of each service is ready; rejects after the time with what each one waits for. */
-  ready(timeoutMs: number): Promise<void>;
+  /** Resolves when a process of each service is ready; rejects after the time with what each one waits for, at once when asked to stop. */
+  ready(timeoutMs: number, stopped?: AbortSignal): Promise<void>;
   /** Starts or stops processes until a service has that many. */
   scale(service: ClusterService, replicas: number): Promise<void>;
   stop(): Promise<void>;
@@ -149,13 +149,14 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     httpUrl,
     grpc,
     processes: all,
-    ready: async (timeoutMs) => {
+    ready: async (timeoutMs, stopped) => {
       for (const deadline = Date.now() + timeoutMs; ;) {
-        const answer = await fetch(`${httpUrl}/readyz`).then(
+        const answer = await fetch(`${httpUrl}/readyz`, { signal: stopped ?? null }).then(
           async (response) => ({ ok: response.ok, text: await response.text() }),
           // A busy machine closes a connection that was just about to be used again.
           (thrown: unknown) => ({ ok: false, text: thrown instanceof Error ? thrown.message : '' }),
         );
+        stopped?.throwIfAborted();
         if (answer.ok) return;
         if (Date.now() > deadline) {
           const reasons = all().map(

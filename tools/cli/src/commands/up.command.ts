@@ -65,6 +65,7 @@ async function runOnCluster(options: Options, context: CommandContext): Promise<
     root: repositoryRoot,
     environment: { RAPPORT_LOG_LEVEL: 'warn', ...terminal.environment },
     replicas: options.replicas,
+    stopped: terminal.stopped,
     onProgress: (line) => terminal.err(line),
     onChange: (processes) => {
       for (const { name, state, pid, restarts, listening, lastReason } of processes) {
@@ -81,7 +82,7 @@ async function runOnCluster(options: Options, context: CommandContext): Promise<
   });
   let closeDemo: (() => Promise<void>) | undefined;
   try {
-    await cluster.ready(120_000);
+    await cluster.ready(120_000, terminal.stopped);
     const { httpUrl, credentials } = cluster;
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     terminal.out(
