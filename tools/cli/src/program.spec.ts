@@ -35,6 +35,14 @@ describe('the command line', () => {
     ['person ada', 'expected a person written type:value'],
     ['person user_id:1 --events many', 'expected a whole number'],
     ['up --service storefront', 'Allowed choices are ingestion'],
+    [
+      'up --profile cluster --service profiles',
+      'CLI_USAGE_SERVICE_ON_CLUSTER: expected --service with --profile embedded, which can run one service alone; got --service profiles with --profile cluster',
+    ],
+    [
+      'up --replicas profiles=2 --replicas identity=1',
+      'CLI_USAGE_REPLICAS_WITHOUT_CLUSTER: expected --replicas with --profile cluster; got --replicas profiles=2 --replicas identity=1 with --profile embedded',
+    ],
     ['rejected list --limit 0', 'expected a whole number from 1 to 1000'],
   ])('refuses "rapport %s" as wrong usage', async (line, message) => {
     const { code, err, out } = await run(line);

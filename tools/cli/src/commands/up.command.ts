@@ -31,7 +31,7 @@ export function addUp(program: Command, context: CommandContext): void {
         .default('embedded'),
     )
     .option('--no-demo', 'without the simulated shop and its screen')
-    .addOption(new Option('--service <name>', 'only this service').choices(serviceNames))
+    .addOption(new Option('--service <name>', 'with embedded: only this service').choices(serviceNames))
     .option(
       '--replicas <service=n>',
       'with cluster: processes of a service, 1 to 8; may be repeated',
@@ -39,6 +39,7 @@ export function addUp(program: Command, context: CommandContext): void {
       {},
     )
     .action(async (options: Options) => {
+      expectTogether(options);
       await (options.profile === 'cluster' ? runOnCluster(options, context) : runEmbedded(options, context));
     });
 }
@@ -53,6 +54,25 @@ function collectReplicas(text: string, before: Options['replicas']): Options['re
     );
   }
   return { ...before, [service]: wanted };
+}
+
+/** What one profile offers and the other does not is refused there: who asks for it would wait for it in vain. */
+function expectTogether({ profile, service, replicas }: Options): void {
+  const counted = Object.entries(replicas).map(([name, count]) => `--replicas ${name}=${count}`);
+  if (profile === 'cluster' && service !== undefined) {
+    throw new RapportError(
+      'CLI_USAGE_SERVICE_ON_CLUSTER',
+      'invalid',
+      `expected --service with --profile embedded, which can run one service alone; got --service ${service} with --profile cluster, which runs them all. Leave one of the two out.`,
+    );
+  }
+  if (profile === 'embedded' && counted.length > 0) {
+    throw new RapportError(
+      'CLI_USAGE_REPLICAS_WITHOUT_CLUSTER',
+      'invalid',
+      `expected --replicas with --profile cluster; got ${counted.join(' ')} with --profile embedded, which is one process. Add --profile cluster, or leave --replicas out.`,
+    );
+  }
 }
 
 /** One process per service on real engines; a line whenever one of them changes its state. */
