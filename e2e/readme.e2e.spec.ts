@@ -92,6 +92,9 @@ describe('the tour of the README', () => {
         },
         120_000,
       ).then((how) => expect(how).toBe('ready'));
+      // Of what it could print, one door serves this alone.
+      const ready = await until('it says so', () => Promise.resolve(/^Ready after .*$/m.exec(said)?.[0]));
+      for (const [address] of ready.matchAll(/http:\S+/g)) expect(address).toBe(url);
       takeTour(url, dataDir);
     } finally {
       cluster.kill('SIGTERM');

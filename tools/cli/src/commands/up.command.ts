@@ -108,7 +108,7 @@ async function runOnCluster(options: Options, context: CommandContext): Promise<
     terminal.out(
       context.json()
         ? JSON.stringify({ httpUrl, grpc: cluster.grpc })
-        : `Ready after ${seconds} s: HTTP ${httpUrl} · API ${httpUrl}/openapi.json`,
+        : `Ready after ${seconds} s: HTTP ${httpUrl}`,
     );
     if (options.demo) closeDemo = await openDemo(httpUrl, credentials, [['HTTP', httpUrl]], context);
     await untilStopped(terminal.stopped);
