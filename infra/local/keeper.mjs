@@ -63,5 +63,8 @@ child.on('error', (thrown) => {
   writeFileSync(logFile, `${thrown.message}\n`, { flag: 'a' });
   leave(127);
 });
-child.on('exit', (code, signal) => leave(code ?? (signal === null ? 1 : 0)));
+child.on('exit', (code, signal) => {
+  if (!ending) writeFileSync(logFile, `ended unasked: ${signal ?? `exit code ${code}`}\n`, { flag: 'a' });
+  leave(code ?? (signal === null ? 1 : 0));
+});
 setInterval(() => void (ownerLives() || end()), 250);

@@ -7,10 +7,10 @@ import { KeptProcess, thisProcess, untilReady } from './kept-process.js';
 const folder = mkdtempSync(join(tmpdir(), 'rapport-kept-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const engine = (): KeptProcess =>
+const engine = (program = 'setInterval(() => undefined, 1000)'): KeptProcess =>
   new KeptProcess({
     command: process.execPath,
-    args: ['-e', 'setInterval(() => undefined, 1000)'],
+    args: ['-e', program],
     folder,
     name: 'engine',
     owner: thisProcess(),
@@ -38,5 +38,13 @@ describe('an engine that is waited for', () => {
       message: expect.stringContaining('engine was not ready within 500 ms'),
     });
     expect([kept.ended, kept.pid]).toEqual([true, undefined]);
+  });
+
+  it('says how it ended where nobody asked it to', async () => {
+    const kept = engine('process.exit(7)');
+    kept.start();
+    await expect(untilReady(kept, 'engine', 30_000, () => Promise.resolve(false))).rejects.toThrow(
+      /engine ended while starting.*ended unasked: exit code 7/s,
+    );
   });
 });

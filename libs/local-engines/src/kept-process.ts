@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -42,7 +42,8 @@ export class KeptProcess {
   readonly #options: KeptProcessOptions;
   readonly #pidFile: string;
   readonly logFile: string;
-  #keeper: number | undefined;
+  /** Not its number alone: that may be another's once it has ended. */
+  #keeper: ChildProcess | undefined;
 
   constructor(options: KeptProcessOptions) {
     this.#options = options;
@@ -70,7 +71,7 @@ export class KeptProcess {
       { detached: true, stdio: 'ignore' },
     );
     keeper.unref();
-    this.#keeper = keeper.pid;
+    this.#keeper = keeper;
   }
 
   /** The engine's own number, while it runs. */
@@ -81,7 +82,7 @@ export class KeptProcess {
   }
 
   get ended(): boolean {
-    return this.#keeper === undefined || !isRunning(this.#keeper);
+    return this.#keeper === undefined || this.#keeper.exitCode !== null || this.#keeper.signalCode !== null;
   }
 
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
@@ -98,7 +99,7 @@ export class KeptProcess {
   /** Asks it to end and waits; the keeper kills it when it takes too long. */
   async stop(): Promise<void> {
     if (this.#keeper === undefined || this.ended) return;
-    process.kill(this.#keeper, 'SIGTERM');
+    this.#keeper.kill('SIGTERM');
     await this.untilEnded();
   }
 
