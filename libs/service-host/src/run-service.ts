@@ -30,7 +30,8 @@ export async function runService(service: string, module: Type): Promise<void> {
   }
   const { log } = running.host.telemetry;
   const { httpUrl, grpcAddress, metricsUrl } = running;
-  process.send?.({ kind: 'ready', httpUrl, grpcAddress, metricsUrl });
+  // Who forked this may be gone by now: the stop for that is further down.
+  if (process.connected) process.send?.({ kind: 'ready', httpUrl, grpcAddress, metricsUrl });
   void running.host.log.admitted?.().then((admissions) => {
     const joinMs = coveredMs(admissions);
     if (process.connected) process.send?.({ kind: 'consuming', joinMs });
