@@ -1,6 +1,6 @@
 import type { Identifier } from '@rapport/kernel';
 import type { Edge } from './evidence.js';
-import { isElder, type HistoryEntry, type IdentifierDocument } from './identifier-document.js';
+import { isElder, type Aged, type HistoryEntry, type IdentifierDocument } from './identifier-document.js';
 import { alone, PersonDraft } from './person.js';
 
 interface StoredDocument {
@@ -56,7 +56,7 @@ export class Candidate {
     return isElder(this.#agedBeside(other, atMs), other.#agedBeside(this, atMs));
   }
 
-  #agedBeside(other: Candidate, atMs: number): { readonly id: Identifier; readonly created: number } {
+  #agedBeside(other: Candidate, atMs: number): Aged {
     const created = this.stored?.doc.created ?? Math.max(atMs, other.stored?.doc.created ?? atMs);
     return { id: this.id, created };
   }

@@ -91,14 +91,17 @@ export interface ForgottenProfile {
   readonly membershipVersion: number;
 }
 
+/** An identifier and when it was first seen. */
+export interface Aged {
+  readonly id: Identifier;
+  readonly created: number;
+}
+
 /**
  * The total order of roots: by age, then an account before anything else and a device last, then by name. Whoever
  * is eldest follows from when each was first seen, not from the order within that instant.
  */
-export function isElder(
-  one: { readonly id: Identifier; readonly created: number },
-  other: { readonly id: Identifier; readonly created: number },
-): boolean {
+export function isElder(one: Aged, other: Aged): boolean {
   if (one.created !== other.created) return one.created < other.created;
   const byKind = kindOf(one.id) - kindOf(other.id);
   return byKind === 0 ? one.id < other.id : byKind < 0;

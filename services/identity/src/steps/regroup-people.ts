@@ -1,5 +1,5 @@
 import type { Identifier } from '@rapport/kernel';
-import { isElder, type HistoryEntry, type RegroupPlan } from '../domain/identifier-document.js';
+import { isElder, type Aged, type HistoryEntry, type RegroupPlan } from '../domain/identifier-document.js';
 import { edgeKey } from '../domain/evidence.js';
 import { alone, type Person } from '../domain/person.js';
 import { regroup, samePerson, type EvidenceChange, type Regrouping } from '../domain/regroup.js';
@@ -167,7 +167,7 @@ async function withRoots(ports: GraphPorts, scope: Scope): Promise<RegroupPlan['
 const eldestOf = (some: readonly StoredIdentifier[]): StoredIdentifier =>
   some.reduce((one, other) => (isElder(aged(one), aged(other)) ? one : other));
 
-const aged = ({ id, doc }: StoredIdentifier): { readonly id: Identifier; readonly created: number } => ({
+const aged = ({ id, doc }: StoredIdentifier): Aged => ({
   id: id as Identifier,
   created: doc.created,
 });
