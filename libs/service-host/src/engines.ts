@@ -51,8 +51,9 @@ function documentStoreOptions(config: HostConfig): DocumentStoreOptions {
 }
 
 /**
- * Opens log and store side by side, with the topics as declared; what was opened is in `opened`, also when another part
- * fails.
+ * Opens log and store, with the topics as declared; what was opened is in `opened`, also when another part fails.
+ * Servers are reached side by side. Embedded engines share a driver and open on this thread, so nothing is gained there,
+ * and where two loads of modules meet, Node's `vm` (under which the tests run) links one before what it imports.
  */
 export async function openEngines(
   config: HostConfig,
@@ -64,8 +65,10 @@ export async function openEngines(
     opened.push(part);
     return part;
   };
+  const openingLog = openLog(config, kept);
+  if (config.RAPPORT_EVENT_LOG === 'lmdb') await Promise.allSettled([openingLog]);
   const [log, store] = await Promise.allSettled([
-    openLog(config, kept),
+    openingLog,
     openDocumentStore(documentStoreOptions(config)).then(kept),
   ]);
   if (log.status === 'rejected') throw log.reason;
