@@ -5,10 +5,15 @@ export interface TcpProxy {
   readonly port: number;
   /** Connections that were made so far. */
   readonly connections: number;
+  /** Connections that `cutAfter` broke so far. */
+  readonly cuts: number;
   /** Breaks what is open now; new connections are let through. */
   cut(): void;
-  /** Breaks the connection on which so many bytes more have gone to the engine (or come from it), in the middle. */
-  cutAfter(bytes: number, direction: 'sent' | 'received'): void;
+  /**
+   * Breaks the connection on which so many bytes more have gone to the engine (or come from it), in the middle: it ends,
+   * or it is reset after what was let through has arrived.
+   */
+  cutAfter(bytes: number, direction: 'sent' | 'received', how?: 'ended' | 'reset'): void;
   /** Lets nothing through, in neither direction, without breaking anything. */
   freeze(): void;
   thaw(): void;
@@ -20,18 +25,26 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
+/** A reset throws away what was not read yet: so long is given to it. */
+const arrivalMs = 20;
+
 /** Passes bytes on between a free port of this machine and an engine's port. */
 export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let connections = 0;
+  let cuts = 0;
   let refusing = false;
   let frozen = false;
   let delayMs = 0;
-  let fuse: { left: number; direction: 'sent' | 'received' } | undefined;
+  let fuse: { left: number; direction: 'sent' | 'received'; how: 'ended' | 'reset' } | undefined;
 
   const destroy = (pair: readonly [Socket, Socket]): void => {
     pairs.delete(pair);
     for (const socket of pair) socket.destroy();
+  };
+  const reset = (pair: readonly [Socket, Socket]): void => {
+    pairs.delete(pair);
+    for (const socket of pair) socket.resetAndDestroy();
   };
   const pass = (
     pair: readonly [Socket, Socket],
@@ -45,8 +58,14 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
         fuse.left -= piece.length;
         if (fuse.left <= 0) {
           allowed = piece.subarray(0, Math.max(0, piece.length + fuse.left));
+          const { how } = fuse;
           fuse = undefined;
-          to.write(allowed, () => destroy(pair));
+          cuts++;
+          from.pause();
+          to.write(allowed, () => {
+            if (how === 'ended') destroy(pair);
+            else setTimeout(() => reset(pair), arrivalMs);
+          });
           return;
         }
       }
@@ -74,8 +93,11 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
     get connections() {
       return connections;
     },
+    get cuts() {
+      return cuts;
+    },
     cut,
-    cutAfter: (bytes, direction) => void (fuse = { left: bytes, direction }),
+    cutAfter: (bytes, direction, how = 'ended') => void (fuse = { left: bytes, direction, how }),
     freeze: () => {
       frozen = true;
       for (const socket of [...pairs].flat()) socket.pause();

@@ -133,13 +133,19 @@ describe('Kafka event log when things go wrong', () => {
     ]);
   }, 120_000);
 
-  it.each(['sent', 'received'] as const)(
-    'appends exactly once when the connection breaks in the middle of what is %s',
-    async (direction) => {
+  it.each([
+    ['sent', 'ended'],
+    ['received', 'ended'],
+    ['received', 'reset'],
+  ] as const)(
+    'appends exactly once when in the middle of what is %s the connection is %s',
+    async (direction, how) => {
       const appending = appendAlong();
       for (let cut = 0; cut < 6; cut++) {
         await pause(120);
-        proxy.cutAfter(direction === 'sent' ? 700 : 90, direction);
+        const before = proxy.cuts;
+        proxy.cutAfter(direction === 'sent' ? 700 : 90, direction, how);
+        await until('the connection is cut', () => proxy.cuts > before);
       }
       await pause(300);
       const { acknowledged, doubtful } = await appending.stop();

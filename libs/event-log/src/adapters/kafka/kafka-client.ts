@@ -1,5 +1,6 @@
 import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { messageOf, RapportError } from '@rapport/kernel';
+import { wholeResponseSockets } from './whole-responses.js';
 
 /** How to reach a cluster. */
 export interface KafkaConnection {
@@ -44,6 +45,7 @@ export function kafkaClient(
     connectionTimeout: 5_000,
     authenticationTimeout: 10_000,
     requestTimeout: 15_000,
+    socketFactory: wholeResponseSockets,
     // Failures reach callers and onFailure; the client's own log repeats them for every attempt.
     // A refusal that the client repeats by itself is told nowhere else.
     ...(onRefusal === undefined
