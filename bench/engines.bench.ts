@@ -6,7 +6,7 @@ import { openDocumentStore } from '@rapport/document-store';
 import { openEventLog, partitionOfKey, type NewRecord } from '@rapport/event-log';
 import { startKafka, startMongo } from '@rapport/local-engines';
 import type { Benchmark, BenchmarkOptions, Figure } from './report.js';
-import { compareRates, concurrently } from './side-by-side.js';
+import { compareRates, concurrently, idsInTurn } from './side-by-side.js';
 import { bothForms } from './both-forms.js';
 import { storage } from './storage.bench.js';
 
@@ -183,10 +183,10 @@ async function mongoFigures(options: BenchmarkOptions): Promise<Figure[]> {
       .db('bench')
       .collection<{ _id: string; v: number; padding: string; count: number }>('theirs');
     const padding = 'x'.repeat(1000);
-    let n = 0;
-    const ids = (count: number): string[] => Array.from({ length: count }, () => `profile-${n++ % 2000}`);
+    const storedPeople = 2000;
+    const [ids, driverIds] = [idsInTurn(storedPeople), idsInTurn(storedPeople)];
     const perCall = 200;
-    const update = concurrently(1, perCall, async () => {
+    const set = async (): Promise<void> => {
       const some = ids(perCall);
       const current = await ours.getMany(some);
       await ours.write(
@@ -196,9 +196,9 @@ async function mongoFigures(options: BenchmarkOptions): Promise<Figure[]> {
           expectedVersion: current[at]?.version ?? 0,
         })),
       );
-    });
-    const driverUpdate = concurrently(1, perCall, async () => {
-      const some = ids(perCall);
+    };
+    const driverSet = async (): Promise<void> => {
+      const some = driverIds(perCall);
       const current = new Map(
         (await theirs.find({ _id: { $in: some } }, { batchSize: perCall + 1 }).toArray()).map((each) => [
           each._id,
@@ -215,24 +215,30 @@ async function mongoFigures(options: BenchmarkOptions): Promise<Figure[]> {
         }),
         { ordered: false },
       );
-    });
-    const read = concurrently(1, perCall, async () => void (await ours.getMany(ids(perCall))));
-    const driverRead = concurrently(
-      1,
-      perCall,
-      async () =>
-        void (await theirs.find({ _id: { $in: ids(perCall) } }, { batchSize: perCall + 1 }).toArray()),
-    );
-    return [
-      ...(await compareRates(
-        options,
-        `MongoDB compare-and-set, batches of ${perCall}`,
-        update,
-        driverUpdate,
-        'driver',
-      )),
-      ...(await compareRates(options, `MongoDB reads, batches of ${perCall}`, read, driverRead, 'driver')),
-    ];
+    };
+    const read = async (): Promise<void> => void (await ours.getMany(ids(perCall)));
+    const driverRead = async (): Promise<void> =>
+      void (await theirs.find({ _id: { $in: driverIds(perCall) } }, { batchSize: perCall + 1 }).toArray());
+    for (let there = 0; there < storedPeople; there += perCall) {
+      await set();
+      await driverSet();
+    }
+    const figures: Figure[] = [];
+    for (const [name, own, driver] of [
+      ['compare-and-set', set, driverSet],
+      ['reads', read, driverRead],
+    ] as const) {
+      figures.push(
+        ...(await compareRates(
+          options,
+          `MongoDB ${name}, batches of ${perCall}`,
+          concurrently(1, perCall, own),
+          concurrently(1, perCall, driver),
+          'driver',
+        )),
+      );
+    }
+    return figures;
   } finally {
     await client.close();
     await store.close();

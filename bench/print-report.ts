@@ -22,11 +22,11 @@ export function printReport(report: BenchmarkReport): boolean {
     style: { head: [], border: [] },
   });
   for (const figure of report.figures) {
-    const { name, value, unit, floor, aim } = figure;
+    const { name, value, unit, floor, aim, middleHalf } = figure;
     table.push([
       name,
       formatNumber(value),
-      unit,
+      middleHalf === undefined ? unit : `${unit} (half within ${middleHalf.map(formatNumber).join(' to ')})`,
       floor === undefined ? '' : formatNumber(floor),
       aim === undefined ? '' : formatNumber(aim),
       markOf(figure),

@@ -7,6 +7,8 @@ export interface Figure {
   /** What it must at least (rates, ratios) or at most (times) be; absent where it is only for comparison. */
   readonly floor?: number;
   readonly aim?: number;
+  /** First and third quartile of what `value` is the median of. */
+  readonly middleHalf?: readonly [number, number];
   /** True where less is better. */
   readonly lessIsBetter?: boolean;
 }
@@ -27,7 +29,7 @@ export interface Benchmark {
 }
 
 export interface BenchmarkOptions {
-  /** How long each figure is measured. */
+  /** How long each figure is measured; of two sides that are compared, each. */
   readonly seconds: number;
   /** A folder on the disk that is measured, removed afterwards. */
   readonly workDir: string;

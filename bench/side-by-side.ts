@@ -1,9 +1,11 @@
-import type { BenchmarkOptions, Figure } from './report.js';
+import { percentile, type BenchmarkOptions, type Figure } from './report.js';
 
-/** One side of a comparison: does about `count` things and resolves when the last is done. */
-export type Work = (count: number) => Promise<void>;
+/** Works for so many milliseconds, finishes what it began, and answers how many things it did a second. */
+export type Work = (forMs: number) => Promise<number>;
 
-const turns = 3;
+/** A disk is slow for a second now and then: turns are shorter, so that both sides have their share of it. */
+const turnMs = 100;
+const fewestPairs = 9;
 
 /**
  * Each side's first turn, which is not counted: at some thousand calls a second V8 optimizes code for about a second, and
@@ -11,7 +13,10 @@ const turns = 3;
  */
 const warmUpMs = 2000;
 
-/** Two ways to do the same, turn by turn, so that what else happens on the machine falls on both. */
+/**
+ * Two ways to do the same, in pairs of short turns, the second first in every other pair. The ratio is the median of the
+ * pairs' ratios, which the few pairs that the machine spoilt do not move.
+ */
 export async function compareRates(
   options: BenchmarkOptions,
   name: string,
@@ -20,47 +25,51 @@ export async function compareRates(
   theirName: string,
 ): Promise<Figure[]> {
   options.say(name);
-  const perTurnMs = (options.seconds * 1000) / turns / 8;
-  const rates = { ours: [] as number[], theirs: [] as number[] };
-  for (let turn = 0; turn <= turns; turn++) {
-    for (const [side, work] of [
-      ['ours', ours],
-      ['theirs', theirs],
-    ] as const) {
-      const rate = await rateOf(work, turn === 0 ? warmUpMs : perTurnMs);
-      if (turn > 0) rates[side].push(rate);
-    }
-  }
-  const mean = (of: readonly number[]): number => of.reduce((sum, rate) => sum + rate, 0) / of.length;
-  return [
-    { name, value: mean(rates.ours), unit: '/s' },
-    { name: `${name}: ${theirName}`, value: mean(rates.theirs), unit: '/s' },
-    { name: `${name}: ratio`, value: mean(rates.ours) / mean(rates.theirs), unit: '×', floor: 0.8 },
-  ];
-}
-
-async function rateOf(work: Work, forMs: number): Promise<number> {
+  await ours(warmUpMs);
+  await theirs(warmUpMs);
+  const pairs: { readonly ours: number; readonly theirs: number; readonly ratio: number }[] = [];
   const started = performance.now();
-  let done = 0;
-  let step = 256;
-  while (performance.now() - started < forMs) {
-    const before = performance.now();
-    await work(step);
-    done += step;
-    // Steps long enough that their beginning and end do not count.
-    if (performance.now() - before < forMs / 4) step *= 2;
+  while (pairs.length < fewestPairs || performance.now() - started < options.seconds * 2000) {
+    const before = pairs.length % 2 === 0 ? await ours(turnMs) : undefined;
+    const other = await theirs(turnMs);
+    const own = before ?? (await ours(turnMs));
+    pairs.push({ ours: own, theirs: other, ratio: own / other });
   }
-  return (done / (performance.now() - started)) * 1000;
+  const sorted = (of: 'ours' | 'theirs' | 'ratio'): number[] =>
+    pairs.map((pair) => pair[of]).sort((a, b) => a - b);
+  const ratios = sorted('ratio');
+  return [
+    { name, value: percentile(sorted('ours'), 50), unit: '/s' },
+    { name: `${name}: ${theirName}`, value: percentile(sorted('theirs'), 50), unit: '/s' },
+    {
+      name: `${name}: ratio`,
+      value: percentile(ratios, 50),
+      unit: '×',
+      floor: 0.8,
+      middleHalf: [percentile(ratios, 25), percentile(ratios, 75)],
+    },
+  ];
 }
 
 /** So many calls at a time, each doing `perCall` things. */
 export function concurrently(inFlight: number, perCall: number, once: () => Promise<void>): Work {
-  return async (count) => {
-    let left = Math.ceil(count / perCall);
+  return async (forMs) => {
+    const started = performance.now();
+    let done = 0;
     await Promise.all(
       Array.from({ length: inFlight }, async () => {
-        while (left-- > 0) await once();
+        while (performance.now() - started < forMs) {
+          await once();
+          done += perCall;
+        }
       }),
     );
+    return (done / (performance.now() - started)) * 1000;
   };
+}
+
+/** Names the same people over and over, in order. Each side has its own: neither depends on what the other wrote. */
+export function idsInTurn(people: number): (count: number) => string[] {
+  let n = 0;
+  return (count) => Array.from({ length: count }, () => `profile-${n++ % people}`);
 }

@@ -3,7 +3,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { openDocumentStore } from '@rapport/document-store';
 import { openEventLog } from '@rapport/event-log';
 import type { Benchmark, BenchmarkOptions, Figure } from './report.js';
-import { compareRates, concurrently, type Work } from './side-by-side.js';
+import { compareRates, concurrently, idsInTurn, type Work } from './side-by-side.js';
 
 const value = Buffer.from(
   JSON.stringify({ type: 'track', event: 'Product Viewed', padding: 'x'.repeat(440) }),
@@ -18,6 +18,9 @@ const headers = {
 
 /** What one record takes up: value, headers and key. */
 const sameBytes = Buffer.concat([value, Buffer.from(JSON.stringify(headers)), Buffer.from('user-1234')]);
+
+/** People who are there before documents are measured. */
+const storedPeople = 20_000;
 
 /** What the embedded engine costs beside LMDB itself, both durable, taking turns. */
 export const storage: Benchmark = {
@@ -106,24 +109,25 @@ async function documentFigures(options: BenchmarkOptions): Promise<Figure[]> {
       { name: 'byEmail', fields: ['email'], unique: true },
     ],
   });
-  let n = 0;
-  const ids = (count: number): string[] => Array.from({ length: count }, () => `profile-${n++ % 20_000}`);
+  const [ids, rawIds] = [idsInTurn(storedPeople), idsInTurn(storedPeople)];
   const padding = 'x'.repeat(900);
-  const update = (inFlight: number, perCall: number): Work =>
-    concurrently(inFlight, perCall, async () => {
-      const some = ids(perCall);
-      const current = await people.getMany(some);
-      await people.write(
-        some.map((id, at) => {
-          const version = current[at]?.version ?? 0;
-          return { id, doc: { email: id, due: version, padding }, expectedVersion: version };
-        }),
-      );
-    });
-  const rawUpdate = (inFlight: number, perCall: number): Work =>
-    concurrently(inFlight, perCall, async () => {
-      await Promise.all(ids(perCall).map((id) => raw.compareAndSet(id, padding)));
-    });
+  const set = async (count: number): Promise<void> => {
+    const some = ids(count);
+    const current = await people.getMany(some);
+    await people.write(
+      some.map((id, at) => {
+        const version = current[at]?.version ?? 0;
+        return { id, doc: { email: id, due: version, padding }, expectedVersion: version };
+      }),
+    );
+  };
+  const rawSet = async (count: number): Promise<void> => {
+    await Promise.all(rawIds(count).map((id) => raw.compareAndSet(id, padding)));
+  };
+  for (let there = 0; there < storedPeople; there += 500) {
+    await set(500);
+    await rawSet(500);
+  }
   const figures: Figure[] = [];
   for (const [inFlight, perCall] of [
     [1, 1],
@@ -135,8 +139,8 @@ async function documentFigures(options: BenchmarkOptions): Promise<Figure[]> {
       ...(await compareRates(
         options,
         name,
-        update(inFlight, perCall),
-        rawUpdate(inFlight, perCall),
+        concurrently(inFlight, perCall, () => set(perCall)),
+        concurrently(inFlight, perCall, () => rawSet(perCall)),
         'raw LMDB',
       )),
     );
