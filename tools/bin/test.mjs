@@ -43,7 +43,13 @@ function jest(title, args) {
 
 const checked = await runChecks();
 count('checks', { passed: checked.passed, failed: checked.failed.length });
-jest('unit and contract tests', ['--testPathIgnorePatterns', '/dist/', '\\.int\\.spec\\.ts$', '^.*/e2e/']);
+jest('unit and contract tests', [
+  '--testPathIgnorePatterns',
+  '/dist/',
+  '\\.deep\\.spec\\.ts$',
+  '\\.int\\.spec\\.ts$',
+  '^.*/e2e/',
+]);
 jest('integration and end-to-end tests', [
   '--testPathPatterns',
   '\\.int\\.spec\\.ts$',
