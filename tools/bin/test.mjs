@@ -41,7 +41,8 @@ async function jest(title, args) {
   const jestMain = join(root, 'tools/bin/jest.mjs');
   const { status } = await run(
     process.execPath,
-    [jestMain, '--json', `--outputFile=${output}`, '--maxWorkers=1', ...args],
+    // A spec that failed may have left a client open that never ends by itself.
+    [jestMain, '--json', `--outputFile=${output}`, '--maxWorkers=1', '--forceExit', ...args],
     'ignore',
   );
   const result = existsSync(output) ? JSON.parse(readFileSync(output, 'utf8')) : undefined;
