@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 // Where memory runs out, the kernel ends this process before the one that serves (Linux).
@@ -11,6 +12,8 @@ try {
 } catch {
   // Elsewhere there is no such thing.
 }
+// Who computes stands back a little for who answers doors.
+setPriority(5);
 const messageOf = (thrown) => (thrown instanceof Error ? thrown.message : String(thrown));
 
 let session;

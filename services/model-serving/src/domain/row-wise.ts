@@ -52,7 +52,7 @@ function rowsOf({ name, elementType, shape }: GraphValue): Known {
 }
 
 function follow(node: GraphNode, known: Map<string, Known>): void {
-  const take = operators[`${node.domain === 'ai.onnx' ? '' : node.domain}/${node.operator}`];
+  const take = rowWiseOperators[`${node.domain === 'ai.onnx' ? '' : node.domain}/${node.operator}`];
   if (take === undefined || [...node.attributes.values()].some(({ hasGraph }) => hasGraph))
     return refuse(`the operator ${node.operator} is not known to be harmless`);
   const inputs = node.inputs
@@ -234,7 +234,7 @@ const textsOf = (node: GraphNode, name: string): readonly string[] =>
   node.attributes.get(name)?.texts ?? ([] satisfies GraphAttribute['texts']);
 
 /** The operators known to be harmless, and the ways of applying them that are. */
-const operators: Readonly<Record<string, Operator>> = {
+export const rowWiseOperators: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(
     [
       'Abs',

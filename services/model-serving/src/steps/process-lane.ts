@@ -106,21 +106,18 @@ export class ProcessLane {
         );
       }
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      await this.#start();
     }
     return await (this.#process ?? this.#start());
   }
 
   async #start(): Promise<ModelProcess> {
-    const opening = this.options.open();
-    this.#process = opening;
-    try {
-      this.#ready = await opening;
-      return this.#ready;
-    } catch (thrown) {
+    const opening = this.options.open().catch((thrown: unknown) => {
       this.#ended(messageOf(thrown));
       throw modelsError('MODELS_NOT_READY', `the model's process was not started: ${messageOf(thrown)}`);
-    }
+    });
+    this.#process = opening;
+    this.#ready = await opening;
+    return this.#ready;
   }
 
   /** Notices that the process has ended. */

@@ -238,6 +238,16 @@ export function recurrentModel(): Uint8Array {
   });
 }
 
+/** A model that divides whole numbers; the processor stops a program that divides the lowest by -1. Inputs `in` and `by` INT32[n], output `out`. */
+export function divisionModel(): Uint8Array {
+  const value = (name: string): OnnxValue => ({ name, datatype: 'INT32', shape: ['n'] });
+  return encodeOnnx({
+    inputs: [value('in'), value('by')],
+    outputs: [value('out')],
+    nodes: [{ operator: 'Div', inputs: ['in', 'by'], outputs: ['out'] }],
+  });
+}
+
 /** Full binary trees whose every split looks at one of the columns. Input `features` FP32[rows, columns], output `score`. */
 export function treesModel(trees: number, depth: number, columns: number): Uint8Array {
   const inner = 2 ** (depth - 1) - 1;
