@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, realpath } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { modelsError } from '../model-serving.errors.js';
 
@@ -12,6 +12,8 @@ export async function digestOf(
   maxBytes: number,
   place: string,
 ): Promise<{ bytes: Uint8Array; sha256: string }> {
+  // Before it is opened: opening a pipe would wait for its writer.
+  if (!(await stat(path)).isFile()) throw modelsError('MODELS_VERSION_BROKEN', `expected a file in ${place}`);
   const file = await open(path);
   try {
     const { size } = await file.stat();
@@ -66,9 +68,10 @@ export async function externalFiles(
       throw refused('is not there');
     });
     if (!path.startsWith(root + sep)) throw refused('is a link out of it');
+    // Before it is opened: opening a pipe would wait for its writer.
+    if (!(await stat(path)).isFile()) throw refused('is no file');
     const file = await open(path);
     try {
-      if (!(await file.stat()).isFile()) throw refused('is no file');
       const hash = createHash('sha256');
       for await (const piece of file.createReadStream({ highWaterMark: pieceBytes, autoClose: false }))
         hash.update(piece as Buffer);
