@@ -55,7 +55,8 @@ export class ModelShelf {
   readonly #closing = new Map<LoadedVersion, () => void>();
   /** The last load of each version that is under way, by `name/version`. */
   readonly #loads = new Map<string, Promise<unknown>>();
-  readonly #slots: (() => void)[] = [];
+  /** Loads that wait, the next first. */
+  readonly #slots: { readonly key: string; readonly begin: () => void }[] = [];
   #free = loadsAtOnce;
   #isClosed = false;
 
@@ -110,7 +111,9 @@ export class ModelShelf {
     const before = this.#loads.get(key);
     if (this.#entry(name, version)?.loaded === undefined)
       this.#put(name, version, { state: 'LOADING', reason: '' });
-    const loading = (before ?? Promise.resolve()).then(() => this.#inSlot(() => this.#load(name, version)));
+    const loading = (before ?? Promise.resolve()).then(() =>
+      this.#inSlot(key, () => this.#load(name, version)),
+    );
     const ended = loading.then(
       () => undefined,
       () => undefined,
@@ -120,17 +123,23 @@ export class ModelShelf {
     return await loading;
   }
 
-  async #inSlot<T>(work: () => Promise<T>): Promise<T> {
+  async #inSlot<T>(key: string, work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#slots.push(resolve));
+    else await new Promise<void>((begin) => this.#slots.push({ key, begin }));
     try {
       if (this.#isClosed) throw modelsError('MODELS_NOT_READY', 'the service stops');
       return await work();
     } finally {
       const next = this.#slots.shift();
       if (next === undefined) this.#free++;
-      else next();
+      else next.begin();
     }
+  }
+
+  /** What somebody asks for is loaded before what nobody does. */
+  #sooner(key: string): void {
+    const at = this.#slots.findIndex((slot) => slot.key === key);
+    if (at > 0) this.#slots.unshift(...this.#slots.splice(at, 1));
   }
 
   async #load(name: string, version: string): Promise<ShelvedVersion> {
@@ -233,7 +242,10 @@ export class ModelShelf {
     if (entries.some(([, { state }]) => state === 'READY')) return undefined;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, longestWaitMs)));
-    const loads = entries.flatMap(([each]) => this.#loads.get(`${name}/${each}`) ?? []);
+    const loads = entries.flatMap(([each]) => {
+      this.#sooner(`${name}/${each}`);
+      return this.#loads.get(`${name}/${each}`) ?? [];
+    });
     return Promise.race([Promise.all(loads), late]).finally(() => clearTimeout(timer));
   }
 
