@@ -7,6 +7,7 @@ import { repositoryRoot, startPlatform, type TestPlatform } from '@rapport/testi
 import {
   constantModel,
   divisionModel,
+  fatalModel,
   heavyModel,
   identityModel,
   recurrentModel,
@@ -18,7 +19,8 @@ const modelsDir = join(folder, 'models');
 const dataDir = join(folder, 'data');
 const columns = 12;
 /** Models that take a moment each, after all others in order. */
-const late = 8;
+const late = 3;
+const thieves = ['thief-above', 'thief-absolute', 'thief-beside', 'thief-link'];
 
 let platform: TestPlatform;
 
@@ -90,11 +92,14 @@ async function longestStandMs<T>(
 beforeAll(async () => {
   put('divide', divisionModel());
   put('echo', identityModel('FP32', ['rows', 'columns']));
+  put('fatal', fatalModel());
   put('gru', recurrentModel());
   put('trees', treesModel(200, 8, columns));
   const secret = new Float32Array(8);
   const outside = join(dataDir, 'credentials.json');
   put('thief-absolute', constantModel(secret, outside));
+  // The platform's own folder, which ONNX Runtime takes for a model's when it gets bytes.
+  put('thief-beside', constantModel(secret, 'package.json'));
   put('thief-above', constantModel(secret, '../../../data/credentials.json'));
   symlinkSync(outside, join(put('thief-link', constantModel(secret, 'weights.bin')), 'weights.bin'));
   const weights = Float32Array.from([1.5, -2]);
@@ -117,14 +122,20 @@ describe('models at the start', () => {
     expect(body.results[0]?.accepted).toBe(true);
     const ended = await until(standings, (all) => all.every(({ state }) => state !== 'LOADING'));
     expect(ended.filter(({ state }) => state !== 'READY').map(({ name }) => name)).toEqual([
-      'thief-above',
-      'thief-absolute',
-      'thief-link',
+      'fatal',
+      ...thieves,
     ]);
   });
 
+  it('that end the process that opens them end only that', async () => {
+    expect(await standingOf('fatal')).toMatchObject({
+      state: 'UNAVAILABLE',
+      reason: expect.stringMatching(/the process that opened it ended by SIG/),
+    });
+  });
+
   it('that name files outside of their folder as external data are refused, those inside served', async () => {
-    for (const name of ['thief-above', 'thief-absolute', 'thief-link'])
+    for (const name of thieves)
       expect(await standingOf(name)).toMatchObject({
         state: 'UNAVAILABLE',
         reason: expect.stringMatching(/external data of .*model\.onnx in files within its own folder/),

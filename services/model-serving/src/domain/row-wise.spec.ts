@@ -262,7 +262,7 @@ describe('row-wise graphs', () => {
           await expectSameInParts(model, rows, cuts);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 

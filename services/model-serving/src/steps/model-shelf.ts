@@ -36,7 +36,7 @@ interface Entry {
 /** Loads at the same time: each is a process that computes. */
 const loadsAtOnce = 2;
 /** How long a call waits for a version that is being loaded; callers give up after 5 s. */
-const longestWaitMs = 2_000;
+const longestWaitMs = 4_000;
 
 /** Where a version stands now: one whose process ends again and again is not ready until it has been started again. */
 function standingOf({ state, reason, loaded }: Entry): { state: ModelState; reason: string } {
@@ -233,7 +233,7 @@ export class ModelShelf {
     }
   }
 
-  /** Where nothing of a model is ready yet and what was asked for is being loaded: until it is, or 2 s have passed. */
+  /** Where nothing of a model is ready yet and what was asked for is being loaded: until it is, or 4 s have passed. */
   #loading(name: string, version: string | undefined): Promise<unknown> | undefined {
     const entries = [...(this.#models.get(name) ?? [])].filter(
       ([each]) => version === undefined || each === version,

@@ -248,6 +248,24 @@ export function divisionModel(): Uint8Array {
   });
 }
 
+/** A model that the processor stops the program over while it is opened: a division of constants, done beforehand. */
+export function fatalModel(): Uint8Array {
+  const constant = (name: string, value: bigint): OnnxConstant => ({
+    name,
+    shape: [1],
+    elements: BigInt64Array.of(value),
+  });
+  return encodeOnnx({
+    inputs: [{ name: 'in', datatype: 'INT64', shape: ['n'] }],
+    outputs: [{ name: 'out', datatype: 'INT64', shape: ['n'] }],
+    nodes: [
+      { operator: 'Div', inputs: ['lowest', 'by'], outputs: ['quotient'] },
+      { operator: 'Add', inputs: ['in', 'quotient'], outputs: ['out'] },
+    ],
+    constants: [constant('lowest', -(2n ** 63n)), constant('by', -1n)],
+  });
+}
+
 /** Full binary trees whose every split looks at one of the columns. Input `features` FP32[rows, columns], output `score`. */
 export function treesModel(trees: number, depth: number, columns: number): Uint8Array {
   const inner = 2 ** (depth - 1) - 1;
