@@ -1,4 +1,4 @@
-import { messageOf, RapportError } from '@rapport/kernel';
+import { isPoison, messageOf, RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '@rapport/document-store';
 import type { Consumer, ConsumerOptions, EventLog } from '@rapport/event-log';
 
@@ -84,9 +84,9 @@ function byCause(told: ReadonlyMap<string, string>): readonly string[] {
   });
 }
 
-/** A record that is too large or a store that was closed say nothing about the engine. */
+/** What is the input's fault, or a record that is too large, or a store that was closed say nothing about the engine. */
 function isTrouble(thrown: unknown): boolean {
-  if (!(thrown instanceof RapportError)) return true;
+  if (!(thrown instanceof RapportError)) return !isPoison(thrown);
   return ['unavailable', 'unauthenticated', 'forbidden', 'internal', 'exhausted'].includes(thrown.status);
 }
 
@@ -120,13 +120,21 @@ async function watchedConsumer(
     partition < 0 ? `consumer ${options.group}` : `consumer ${options.group}, partition ${partition}`;
   let consumer: Consumer | undefined = undefined;
   const running = (): Consumer | undefined => consumer;
-  const { onAssigned, onRevoked } = options;
+  const { onAssigned, onPoison, onRevoked } = options;
   consumer = await log.consume({
     ...options,
     onBatch: async (batch) => {
       await options.onBatch(batch);
       health.worked(nameOf(batch.partition));
     },
+    ...(onPoison === undefined
+      ? {}
+      : {
+          onPoison: async (record, thrown) => {
+            await onPoison(record, thrown);
+            health.worked(nameOf(record.partition));
+          },
+        }),
     ...(onAssigned === undefined
       ? {}
       : {

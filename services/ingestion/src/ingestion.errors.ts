@@ -37,7 +37,9 @@ export const ingestionErrors = {
   INGESTION_ID_MISSING: 'no identifier',
   /** Every identifier is a value that stands for nobody. */
   INGESTION_ID_BLOCKED: 'every identifier is blocked',
-  /** An identifier is too long, holds control characters or half of a character, or is a number that JSON cannot carry exactly. */
+  /** A number in properties, traits or context is not finite, or not between -1e21 and 1e21. */
+  INGESTION_NUMBER_RANGE: 'a number is out of range',
+  /** An identifier has more than 500 bytes with its type, holds control characters or half of a character, or is a number that JSON cannot carry exactly. */
   INGESTION_ID_INVALID: 'an identifier cannot be kept',
   INGESTION_ID_TOO_MANY: 'too many identifiers',
   /** A timestamp is not ISO 8601. */
