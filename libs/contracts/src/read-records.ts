@@ -13,14 +13,14 @@ export interface PlacedRecord {
 }
 
 /** A record with what it says. */
-export interface ReadRecord<Value> {
-  readonly record: PlacedRecord;
+export interface ReadRecord<Value, From extends PlacedRecord = PlacedRecord> {
+  readonly record: From;
   readonly value: Value;
 }
 
 /** Every record of a batch that is no tombstone is in one of the two. */
-export interface ReadBatch<Value> {
-  readonly read: readonly ReadRecord<Value>[];
+export interface ReadBatch<Value, From extends PlacedRecord = PlacedRecord> {
+  readonly read: readonly ReadRecord<Value, From>[];
   readonly refused: readonly Rejection[];
 }
 
@@ -33,11 +33,11 @@ const decoder = new TextDecoder();
  * Reads the values of a topic that the architecture names: a value by its schema, or a refusal for `rejectRecords`.
  * Tombstones say nothing and are passed over. Lets the event loop turn in between.
  */
-export async function readRecords<Topic extends keyof TopicValues>(
+export async function readRecords<Topic extends keyof TopicValues, From extends PlacedRecord>(
   topic: Topic,
-  records: readonly PlacedRecord[],
-): Promise<ReadBatch<TopicValues[Topic]>> {
-  const read: ReadRecord<TopicValues[Topic]>[] = [];
+  records: readonly From[],
+): Promise<ReadBatch<TopicValues[Topic], From>> {
+  const read: ReadRecord<TopicValues[Topic], From>[] = [];
   const refused: Rejection[] = [];
   await mapInTurns(records, (record) => {
     const { value } = record;
