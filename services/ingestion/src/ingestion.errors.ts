@@ -48,10 +48,14 @@ export const ingestionErrors = {
   INGESTION_TIMESTAMP_RANGE: 'a timestamp is out of range',
   /** The tracking plan of the playbook says otherwise. */
   INGESTION_PLAN_VIOLATION: 'the tracking plan says otherwise',
+  /** GET /v1/rejected/{id}: there is none, or it has gone by retention. */
+  INGESTION_REJECTED_UNKNOWN: 'no such rejected record',
   /** ReplayRejected: the id is not one that ListRejected gives, or the record has gone by retention. */
   INGESTION_REPLAY_UNKNOWN: 'no such rejected record',
-  /** ReplayRejected: the original was cut at 32 KiB or is not JSON. */
-  INGESTION_REPLAY_INCOMPLETE: 'the original is not complete',
+  /** ReplayRejected: the original was cut at 32 KiB, is no single event, or is a stored document. */
+  INGESTION_REPLAY_INCOMPLETE: 'the original cannot be replayed',
+  /** ReplayRejected: the record still is not what its topic promises. */
+  INGESTION_REPLAY_UNREADABLE: 'the original still cannot be read',
   /** The playbook's tracking plan or identity rules cannot be compiled. */
   INGESTION_PLAYBOOK_INVALID: 'the playbook cannot be used',
 } as const;
