@@ -29,7 +29,19 @@ interface Waiting {
 export class EngineHealth {
   readonly #troubles = new Map<string, Trouble>();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #consumers = new Map<string, Consumer>();
   #next = 0;
+
+  /** A consumer of this process; a later one of its group takes its place. */
+  consumes(group: string, consumer: Consumer): void {
+    this.#consumers.set(group, consumer);
+  }
+
+  /** Records that each consumer group of this process has not handled yet, for GET /v1/status. */
+  async lags(): Promise<Readonly<Record<string, number>>> {
+    const lags = [...this.#consumers].map(async ([group, consumer]) => [group, await consumer.lag()] as const);
+    return Object.fromEntries(await Promise.all(lags));
+  }
 
   failed(where: string, thrown: unknown, isOver?: () => boolean): void {
     const line = thrown instanceof RapportError ? `${thrown.code}: ${thrown.message}` : messageOf(thrown);
@@ -155,6 +167,7 @@ async function watchedConsumer(
       options.onFailure?.(failure);
     },
   });
+  health.consumes(options.group, consumer);
   return consumer;
 }
 

@@ -45,6 +45,7 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
         now: new Date(host.clock.now()).toISOString(),
         playbook: host.playbook.name,
         rejected: await rejectedByStage(host),
+        lags: await health.lags(),
       },
       ...parts,
     );

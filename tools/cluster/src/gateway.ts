@@ -111,8 +111,10 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     });
     const refused = refusalOf(answers);
     if (refused) return await reply.code(refused.status).send(refused.body);
-    const rejected = Object.assign({}, ...answers.map(({ body }) => body['rejected'])) as object;
-    return Object.assign({}, ...answers.map(({ body }) => body), { rejected }) as Record<string, unknown>;
+    const together = (part: string): object =>
+      Object.assign({}, ...answers.map(({ body }) => body[part])) as object;
+    const parts = { rejected: together('rejected'), lags: together('lags') };
+    return Object.assign({}, ...answers.map(({ body }) => body), parts) as Record<string, unknown>;
   });
   // Where virtual time stands. Who missed it, or started since, is told before anything settles.
   let standsAtMs = -Infinity;
