@@ -1,4 +1,11 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
+export {
+  documentUnusable,
+  recordUnprocessable,
+  rejectionsOf,
+  type Rejections,
+  type UnusableDocument,
+} from './rejections.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
 export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
 export type { CallContext, GrpcBinding } from './grpc-server.js';

@@ -17,6 +17,7 @@ import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
 import { IngestionGrpc } from './transport/ingestion.grpc.js';
+import { mountRejected } from './transport/rejected.http.js';
 import { BodyReader } from './transport/request-body.js';
 
 /** The token under which Nest knows the room. */
@@ -72,6 +73,7 @@ export function createIngestionRoom(host: Host): Room {
   const replay = new ReplayRejected({
     archive,
     accept,
+    putBack: async (topic, record) => void (await host.log.append(topic, [record])),
     clock: host.clock,
     maxEventBytes: config.imports.maxEventBytes,
   });
@@ -87,7 +89,11 @@ export function createIngestionRoom(host: Host): Room {
   });
   return {
     name: 'ingestion',
-    routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
+    routes: async (http) => {
+      // Scopes of their own: the front door reads its bodies itself.
+      await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config, hasToken }));
+      await http.register(async (scope) => mountRejected(scope, { ingestion: grpc, hasToken }));
+    },
     // Write keys are checked by the service itself.
     grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
     start: () => Promise.resolve(),

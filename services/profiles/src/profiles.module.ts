@@ -8,9 +8,17 @@ import {
 } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
-import { hasApiToken, HOST, ownWriteKey, Rooms, type Host, type Room } from '@rapport/service-host';
+import {
+  hasApiToken,
+  HOST,
+  ownWriteKey,
+  rejectionsOf,
+  Rooms,
+  type Host,
+  type Room,
+} from '@rapport/service-host';
 import { DocumentIdentifierIndex } from './adapters/document-identifier-index.js';
-import { DocumentPeopleStore } from './adapters/document-people-store.js';
+import { DocumentPeopleStore, peopleCollection } from './adapters/document-people-store.js';
 import { DocumentSegmentMembers } from './adapters/document-segment-members.js';
 import { DocumentTimeline } from './adapters/document-timeline.js';
 import { ServiceIdentityDirectory } from './adapters/identity-directory.js';
@@ -134,6 +142,7 @@ async function openRoom(
     (model, cause) =>
       telemetry.log.warn({ model, cause }, 'no scores; predictions keep what they were, or do not hold'),
   );
+  const rejections = rejectionsOf(host, 'profiles');
   const pipeline = new UpdateProfiles(
     {
       people,
@@ -147,6 +156,9 @@ async function openRoom(
       ),
       predictor,
       meter: counts,
+      reject: (refused) => rejections.reject(refused),
+      rejectPerson: (id, content, thrown) =>
+        rejections.document({ collection: peopleCollection, id, content }, thrown),
       now: () => clock.now(),
     },
     definitions,
@@ -187,6 +199,10 @@ async function openRoom(
       sweep.assign(partition);
     },
     onRevoked: (partition) => timers.revoke(partition),
+    onPoison: async (record, thrown) => {
+      await rejections.poison(record, thrown);
+      counts.events('rejected', 1);
+    },
     onFailure: (partition, thrown) =>
       telemetry.log.warn({ partition, cause: messageOf(thrown) }, 'a batch was not applied; it comes again'),
   });

@@ -1,3 +1,4 @@
+import { rejectionRecord } from '@rapport/contracts';
 import {
   acceptEvent,
   maxLevels,
@@ -9,8 +10,11 @@ import { holdsNul, kindOf, Refused } from '../domain/json-fields.js';
 import type { Arrivals } from '../domain/arrivals.js';
 import type { Verdict } from '../domain/verdicts.js';
 import type { SinkRecord } from '../ports/event-sink.js';
-import { acceptedRecord, rejectionRecord } from './encode-events.js';
+import { acceptedRecord } from './accepted-record.js';
 import type { EventEncoder } from './event-encoder.js';
+
+/** What the front door calls itself in `events.rejected.v1`. */
+export const ingestionStage = 'ingestion';
 
 /** What checking needs beside the event. */
 export interface CheckParts {
@@ -127,10 +131,8 @@ function refuse(
   const { code, detail } = refused;
   if (arrivals.replayed !== true) {
     const original = originalOf(given, messageId, arrivals);
-    const { source, receivedAt: rejectedAt, receivedAtMs } = arrival;
-    gathered.rejected.push(
-      rejectionRecord({ messageId, source, code, detail, rejectedAt, original }, receivedAtMs),
-    );
+    const refusal = { messageId, source: arrival.source, code, detail, original };
+    gathered.rejected.push(rejectionRecord(ingestionStage, refusal, arrival.receivedAtMs));
   }
   return { messageId, accepted: false, code, detail };
 }

@@ -1,8 +1,8 @@
 import { RapportError } from '@rapport/kernel';
-import type { ingestionProto } from '@rapport/contracts';
+import { placeOf, type ingestionProto } from '@rapport/contracts';
 import type { CallContext } from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
-import type { RejectedArchive } from '../ports/rejected-archive.js';
+import type { ArchivedRejection, RejectedArchive } from '../ports/rejected-archive.js';
 import type { ReplayRejected } from '../replay-rejected.pipeline.js';
 import { answersInOrder } from './answers-in-order.js';
 import type { FrontDoor } from './front-door.js';
@@ -53,19 +53,17 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
     context?: CallContext,
   ): Promise<ingestionProto.ListRejectedResponse> {
     this.#checkToken(context);
-    const limit = request.limit === 0 ? 100 : Math.min(request.limit, 1000);
-    const newest = await this.parts.archive.newest(limit, request.code === '' ? undefined : request.code);
-    return {
-      records: newest.map(({ id, rejection }) => ({
-        id,
-        stage: rejection.stage,
-        code: rejection.code,
-        detail: rejection.detail,
-        source: rejection.source ?? '',
-        rejectedAt: rejection.rejectedAt,
-        original: rejection.original,
-      })),
-    };
+    const { archive } = this.parts;
+    if (request.id !== '') {
+      const found = await archive.find(request.id);
+      return { records: found === undefined ? [] : [tellRejected(found)] };
+    }
+    const newest = await archive.newest({
+      limit: request.limit === 0 ? 100 : Math.min(request.limit, 1000),
+      code: request.code === '' ? undefined : request.code,
+      stage: request.stage === '' ? undefined : request.stage,
+    });
+    return { records: newest.map(tellRejected) };
   }
 
   async replayRejected(
@@ -164,6 +162,19 @@ function overCapacity(retryAfterSeconds: number): RapportError {
     String(retryAfterSeconds),
   );
 }
+
+const tellRejected = ({ id, rejection }: ArchivedRejection): ingestionProto.RejectedRecord => ({
+  id,
+  stage: rejection.stage,
+  code: rejection.code,
+  detail: rejection.detail,
+  source: rejection.source ?? '',
+  rejectedAt: rejection.rejectedAt,
+  original: rejection.original,
+  messageId: rejection.messageId ?? '',
+  place: placeOf(rejection) ?? '',
+  key: rejection.key ?? '',
+});
 
 const textFields = [
   'type',

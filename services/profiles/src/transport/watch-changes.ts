@@ -1,4 +1,4 @@
-import { decodeJson, topics, type ProfileChange } from '@rapport/contracts';
+import { readRecords, topics, type ProfileChange } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
 
 const pauseMs = 100;
@@ -11,11 +11,13 @@ export async function* watchChanges(log: EventLog, stopped: AbortSignal): AsyncG
   while (!stopped.aborted) {
     let found = false;
     for (let partition = 0; partition < from.length; partition++) {
-      for (const record of await log.read(topic, partition, from[partition] ?? 0, recordsPerRead)) {
-        from[partition] = record.offset + 1;
-        found = true;
-        if (record.value !== null) yield decodeJson<ProfileChange>(record.value);
-      }
+      const records = await log.read(topic, partition, from[partition] ?? 0, recordsPerRead);
+      const last = records.at(-1);
+      if (last === undefined) continue;
+      // What cannot be read is passed over: its consumers refuse it.
+      for (const { value } of (await readRecords(topic, records)).read) yield value;
+      from[partition] = last.offset + 1;
+      found = true;
     }
     if (!found) await pause(stopped);
   }
