@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { ingestionProto } from '@rapport/contracts';
 import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
 import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { AcceptEvents } from './accept-events.pipeline.js';
@@ -16,7 +15,7 @@ import { AppendQueue } from './steps/append-events.js';
 import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
-import { IngestionGrpc } from './transport/ingestion.grpc.js';
+import { ingestionBinding } from './transport/ingestion.grpc.js';
 import { BodyReader } from './transport/request-body.js';
 
 /** The token under which Nest knows the room. */
@@ -77,19 +76,17 @@ export function createIngestionRoom(host: Host): Room {
   });
   const hasToken = (authorization: string | undefined): boolean =>
     hasApiToken(host.credentials, authorization);
-  const grpc = new IngestionGrpc({
+  const grpc = ingestionBinding({
     door,
     archive,
     replay,
-    maxEventBytes: config.events.maxEventBytes,
-    maxBatchEvents: config.events.maxBatchEvents,
-    mayAdminister: (authorization) => host.loopback || hasToken(authorization),
+    ...config.events,
+    hasToken,
   });
   return {
     name: 'ingestion',
     routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
-    // Write keys are checked by the service itself.
-    grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
+    grpc: [grpc],
     start: () => Promise.resolve(),
     readiness: () =>
       Promise.resolve(
