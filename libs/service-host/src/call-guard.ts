@@ -72,11 +72,8 @@ export function guardCalls({ rulesOf, inflow, onBug }: CallGuardOptions): Server
     // On the call itself: what grpc-js ends it with does not come by the interceptors.
     base.sendStatus = (status) => {
       inflow.leave(inflowing);
-      // With headers sent, the status goes behind the last message, when that has left.
-      const behindMessages = stream.headersSent;
-      if (behindMessages) stream.once('wantTrailers', () => setImmediate(stopReceiving, stream));
       send(inOneForm(status));
-      if (!behindMessages) stopReceiving(stream);
+      stopReceiving(stream);
     };
     return new ServerInterceptingCall(base, {
       start: (next) =>
@@ -109,10 +106,17 @@ export const valueIn =
   (key: string): string | undefined =>
     metadata.get(key)[0]?.toString();
 
+const firstCheckMs = 5;
+const slowestCheckMs = 1000;
+
 /** Once a call is answered, nothing more of its request is taken from the wire. */
-function stopReceiving(stream: ServerHttp2Stream): void {
-  // NO_ERROR after a whole answer: "stop sending, the answer stands" (RFC 9113, 8.1).
-  if (!stream.closed && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+function stopReceiving(stream: ServerHttp2Stream, nextCheckMs = firstCheckMs): void {
+  if (stream.closed || stream.destroyed || stream.readableEnded) return;
+  stream.pause();
+  // NO_ERROR behind the whole answer says: stop sending, the answer stands (RFC 9113, 8.1). It would overtake an answer
+  // that has not left, and Node tells by nothing but the state when it has.
+  if (stream.state?.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
+  else setTimeout(stopReceiving, nextCheckMs, stream, Math.min(slowestCheckMs, 2 * nextCheckMs)).unref();
 }
 
 /** A definition whose messages are decoded within limits, and that hands over why one could not be. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -12,7 +13,14 @@ import {
 import { HealthImplementation } from 'grpc-health-check';
 import { RapportError } from '@rapport/kernel';
 import { BoundedReader } from './bounded-reader.js';
-import { guardCalls, guardedDefinition, guardEntrance, valueIn, type Authorize, type CallRules } from './call-guard.js';
+import {
+  guardCalls,
+  guardedDefinition,
+  guardEntrance,
+  valueIn,
+  type Authorize,
+  type CallRules,
+} from './call-guard.js';
 import { toStatus } from './grpc-status.js';
 import { Inflow } from './inflow.js';
 import { smallLimits, usualLimits, type MessageLimits } from './message-limits.js';
@@ -76,7 +84,10 @@ export class GrpcServer {
     for (const { contract, limits: own, authorize, ...binding } of options.bindings) {
       const limits = { ...usualLimits, ...own };
       for (const [key, { name }] of Object.entries(contract.methods))
-        rules.set(`/${contract.fullName}/${name}`, { limits, authorize: authorize?.[key] ?? options.authorize });
+        rules.set(`/${contract.fullName}/${name}`, {
+          limits,
+          authorize: authorize?.[key] ?? options.authorize,
+        });
       const definition = serviceDefinition(contract, (bytes) => new BoundedReader(bytes, limits));
       this.#server.addService(guardedDefinition(definition), this.#handlers({ contract, ...binding }));
     }
@@ -113,6 +124,11 @@ export class GrpcServer {
     });
   }
 
+  /** Bytes in memory of requests that are not complete. */
+  get arriving(): number {
+    return this.#inflow.bytes;
+  }
+
   /** What health says, for the server and each of its services. */
   setServing(serving: boolean): void {
     for (const name of this.#names) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
@@ -145,10 +161,7 @@ export class GrpcServer {
     return handlers;
   }
 
-  #handler(
-    contract: ContractMethod,
-    method: Method | undefined,
-  ): UntypedServiceImplementation[string] {
+  #handler(contract: ContractMethod, method: Method | undefined): UntypedServiceImplementation[string] {
     const fail = (thrown: unknown): ReturnType<typeof toStatus> => toStatus(thrown, this.options.onBug);
     const open = (call: {
       metadata: Metadata;
@@ -177,19 +190,21 @@ export class GrpcServer {
       Parameters<handleServerStreamingCall<unknown, unknown>>[0];
     const stream = (call: StreamCall): void => {
       void (async () => {
+        let cancelled: AbortSignal | undefined;
         try {
           const [run, context] = open(call);
+          cancelled = context.cancelled;
           // Iterating the call itself would destroy it, answers and all, when the last request has come.
           const requests = contract.requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
           const answers = run(requests, context) as AsyncIterable<unknown>;
           for await (const response of answers) {
-            if (context.cancelled.aborted) break;
-            if (!call.write(response))
-              await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
+            if (cancelled.aborted) break;
+            if (!call.write(response)) await once(call, 'drain', { signal: cancelled });
           }
           call.end();
         } catch (thrown) {
-          call.emit('error', fail(thrown));
+          // What breaks because the call has ended is told to nobody.
+          if (cancelled?.aborted !== true) call.emit('error', fail(thrown));
         }
       })();
     };

@@ -26,7 +26,11 @@ export function toStatus(
   if (thrown instanceof RapportError) {
     metadata.set('rapport-code', thrown.code);
     if (thrown.status === 'exhausted') metadata.set('retry-after', thrown.detail ?? '1');
-    return { code: statusCodes[thrown.status], details: telling(`${thrown.code}: ${thrown.message}`), metadata };
+    return {
+      code: statusCodes[thrown.status],
+      details: telling(`${thrown.code}: ${thrown.message}`),
+      metadata,
+    };
   }
   onBug(thrown);
   metadata.set('rapport-code', 'INTERNAL');

@@ -15,8 +15,8 @@ export const usualLimits: MessageLimits = {
   maxBytes: 1 << 20,
   maxObjects: 50_000,
   maxReads: 250_000,
-  // ts-proto's own limit; beyond it its decoders give up.
-  maxDepth: 100,
+  // One below where the generated decoders give up by themselves.
+  maxDepth: 99,
 };
 
 /** For services of others that are mounted beside ours (health, reflection): a name or two. */

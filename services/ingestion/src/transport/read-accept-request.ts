@@ -52,7 +52,12 @@ export function readAcceptRequest(input: BinaryReader | Uint8Array, maxBatchEven
       `events: expected at most ${maxBatchEvents}; got ${count}; nothing of it was accepted`,
     );
   }
-  const request = { writeKey: '', events: [] as ingestionProto.Event[], sentAt: '', arrivedBytes: reader.len };
+  const request = {
+    writeKey: '',
+    events: [] as ingestionProto.Event[],
+    sentAt: '',
+    arrivedBytes: reader.len,
+  };
   reader.pos = 0;
   for (let tag = nextTag(reader, reader.len); tag !== 0; tag = nextTag(reader, reader.len)) {
     if (tag === eventTag) request.events.push(readEvent(reader, endOf(reader)));
