@@ -33,6 +33,8 @@ export interface CallRules {
 export interface CallGuardOptions {
   readonly rulesOf: (path: string) => CallRules;
   readonly inflow: Inflow;
+  /** How long a client may take nothing of what it asked for. */
+  readonly writeTimeoutMs: number;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -60,7 +62,8 @@ interface ServerInside {
  * Stands between grpc-js and the services: credentials before bodies, sizes per service, and every end of a call in
  * the one error form.
  */
-export function guardCalls({ rulesOf, inflow, onBug }: CallGuardOptions): ServerInterceptor {
+export function guardCalls(options: CallGuardOptions): ServerInterceptor {
+  const { rulesOf, inflow, writeTimeoutMs, onBug } = options;
   return (method, call) => {
     const base = call as BaseCall;
     const { limits, authorize } = rulesOf(method.path);
@@ -75,6 +78,21 @@ export function guardCalls({ rulesOf, inflow, onBug }: CallGuardOptions): Server
       send(inOneForm(status));
       stopReceiving(stream);
     };
+    const write = base.sendMessage.bind(base);
+    let cut: NodeJS.Timeout | undefined;
+    // One after the other: grpc-js hands over a message when the one before has left.
+    base.sendMessage = (message, done) => {
+      // A status would wait behind what is not taken; clients read this code as RESOURCE_EXHAUSTED.
+      cut = setTimeout(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM), writeTimeoutMs);
+      write(message, () => {
+        clearTimeout(cut);
+        done();
+      });
+    };
+    stream.once('close', () => {
+      clearTimeout(cut);
+      inflow.leave(inflowing);
+    });
     return new ServerInterceptingCall(base, {
       start: (next) =>
         next({
@@ -87,7 +105,6 @@ export function guardCalls({ rulesOf, inflow, onBug }: CallGuardOptions): Server
             }
             inflow.begin(inflowing, method.requestStream);
             stream.on('data', (bytes: Buffer) => inflow.arrived(inflowing, bytes.length));
-            stream.once('close', () => inflow.leave(inflowing));
             forward(metadata);
           },
           onReceiveMessage: (message: unknown, forward) => {

@@ -1,5 +1,6 @@
 import {
   connect,
+  constants,
   type ClientHttp2Session,
   type ClientHttp2Stream,
   type OutgoingHttpHeaders,
@@ -35,7 +36,7 @@ const server = new GrpcServer({
       implementation: {
         score: (request: modelsProto.ScoreRequest) => {
           asked.push(request);
-          return Promise.resolve(modelsProto.ScoreResponse.fromPartial({ modelVersion: 'x' }));
+          return Promise.resolve(modelsProto.ScoreResponse.fromPartial({ version: 'x' }));
         },
       },
     },
@@ -52,7 +53,10 @@ const server = new GrpcServer({
         async *acceptStream(requests: AsyncIterable<ingestionProto.AcceptStreamRequest>) {
           for await (const { sentAt } of requests) {
             if (sentAt === 'bad') throw new RapportError('TEST_REFUSED', 'invalid', 'expected another one');
-            yield ingestionProto.AcceptStreamResponse.fromPartial({});
+            const detail = sentAt === 'large' ? 'x'.repeat(1 << 20) : '';
+            yield ingestionProto.AcceptStreamResponse.fromPartial({
+              results: detail === '' ? [] : [{ detail }],
+            });
           }
         },
       },
@@ -64,6 +68,7 @@ const server = new GrpcServer({
   },
   maxInFlightBytes,
   messageTimeoutMs,
+  writeTimeoutMs: messageTimeoutMs,
   onBug: (thrown) => void bugs.push(thrown),
 });
 
@@ -286,6 +291,19 @@ describe('what is in a message', () => {
         },
       ),
     );
+  });
+});
+
+describe('an answer that is not taken', () => {
+  it('is cut off: nothing of it stays', async () => {
+    const stream = open(acceptStream, goodKey);
+    stream.pause();
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.on('error', () => undefined);
+    const one = ingestionProto.AcceptStreamRequest.fromPartial({ sentAt: 'large' });
+    stream.write(frame(ingestionProto.AcceptStreamRequest.encode(one).finish()));
+    await closed;
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 });
 

@@ -53,6 +53,8 @@ export interface GrpcServerOptions {
   readonly maxInFlightBytes: number;
   /** How long a request message may take to come. */
   readonly messageTimeoutMs: number;
+  /** How long a client may take nothing of an answer. */
+  readonly writeTimeoutMs: number;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -76,6 +78,7 @@ export class GrpcServer {
         guardCalls({
           rulesOf: (path) => rules.get(path) ?? { limits: smallLimits, authorize: undefined },
           inflow: this.#inflow,
+          writeTimeoutMs: options.writeTimeoutMs,
           onBug: options.onBug,
         }),
       ],

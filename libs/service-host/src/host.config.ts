@@ -12,6 +12,8 @@ const schema = z.object({
   RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES: wholeNumber(256 << 20, 1 << 16, 4096 * (1 << 20)),
   /** How long a gRPC client may take to send a request message. */
   RAPPORT_GRPC_MESSAGE_TIMEOUT: duration('30s'),
+  /** How long a gRPC client may take nothing of an answer before it is cut off. */
+  RAPPORT_GRPC_WRITE_TIMEOUT: duration('30s'),
   RAPPORT_DATA_DIR: z.string().default('./data'),
   RAPPORT_PLAYBOOK_DIR: z.string().default('./playbook'),
   RAPPORT_EVENT_LOG: z.enum(['lmdb', 'kafka']).default('lmdb'),

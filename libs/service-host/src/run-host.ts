@@ -195,6 +195,7 @@ async function open(
     authorize: tokenRule(host),
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
     messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
+    writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
     onBug,
   });
   for (const room of all) {
