@@ -9,6 +9,9 @@ export {
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
 export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
 export type { CallContext, GrpcBinding } from './grpc-server.js';
+export type { Authorize } from './call-guard.js';
+export type { MessageLimits } from './message-limits.js';
+export { BoundedReader } from './bounded-reader.js';
 export { serviceDefinition, type ServiceContract } from './service-definition.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
 export { runService } from './run-service.js';

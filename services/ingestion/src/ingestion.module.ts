@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { ingestionProto } from '@rapport/contracts';
 import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
 import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { AcceptEvents } from './accept-events.pipeline.js';
@@ -16,7 +15,7 @@ import { AppendQueue } from './steps/append-events.js';
 import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
-import { IngestionGrpc } from './transport/ingestion.grpc.js';
+import { IngestionGrpc, ingestionBinding } from './transport/ingestion.grpc.js';
 import { mountRejected } from './transport/rejected.http.js';
 import { BodyReader } from './transport/request-body.js';
 
@@ -79,14 +78,8 @@ export function createIngestionRoom(host: Host): Room {
   });
   const hasToken = (authorization: string | undefined): boolean =>
     hasApiToken(host.credentials, authorization);
-  const grpc = new IngestionGrpc({
-    door,
-    archive,
-    replay,
-    maxEventBytes: config.events.maxEventBytes,
-    maxBatchEvents: config.events.maxBatchEvents,
-    mayAdminister: (authorization) => host.loopback || hasToken(authorization),
-  });
+  const grpcParts = { door, archive, replay, ...config.events, hasToken };
+  const grpc = new IngestionGrpc(grpcParts);
   return {
     name: 'ingestion',
     routes: async (http) => {
@@ -94,8 +87,7 @@ export function createIngestionRoom(host: Host): Room {
       await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config, hasToken }));
       await http.register(async (scope) => mountRejected(scope, { ingestion: grpc, hasToken }));
     },
-    // Write keys are checked by the service itself.
-    grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
+    grpc: [ingestionBinding(grpc, grpcParts)],
     start: () => Promise.resolve(),
     readiness: () =>
       Promise.resolve(
