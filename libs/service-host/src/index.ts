@@ -1,6 +1,15 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
-export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
+export { hasApiToken, loadCredentials, type Credentials } from './credentials.js';
+export {
+  formatWriteKeys,
+  ownSource,
+  ownWriteKey,
+  type KeyHolder,
+  type KeyHolders,
+  type KeyKind,
+} from './write-keys.js';
+export { addressGroup, clientAddress } from './client-address.js';
 export type { CallContext, GrpcBinding } from './grpc-server.js';
 export { serviceDefinition, type ServiceContract } from './service-definition.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';

@@ -2,6 +2,7 @@ import { RapportError } from '@rapport/kernel';
 import type { ingestionProto } from '@rapport/contracts';
 import type { CallContext } from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
+import type { WriteKey } from '../domain/write-keys.js';
 import type { RejectedArchive } from '../ports/rejected-archive.js';
 import type { ReplayRejected } from '../replay-rejected.pipeline.js';
 import { answersInOrder } from './answers-in-order.js';
@@ -85,7 +86,7 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async #take(request: Batch, writeKey: string): Promise<ingestionProto.AcceptResponse> {
     const { door, maxBatchEvents, maxEventBytes } = this.parts;
-    const source = this.#sourceOf(writeKey);
+    const key = this.#keyOf(writeKey);
     if (request.events.length > maxBatchEvents) {
       throw new RapportError(
         'INGESTION_BATCH_TOO_MANY',
@@ -93,15 +94,18 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
         `events: expected at most ${maxBatchEvents}; got ${request.events.length}; nothing of it was accepted`,
       );
     }
-    const weight = door.isBehind() ? 0 : door.capacity.admit(request.events.length * assumedEventBytes);
-    if (weight === 0) throw overCapacity(door.retryAfterSeconds());
+    const stay = door.isBehind() ? undefined : door.admit(key, '');
+    if (stay?.grow(request.events.length * assumedEventBytes) !== true) {
+      stay?.leave();
+      throw overCapacity(door.retryAfterSeconds());
+    }
     try {
       const receivedAtMs = door.clock.now();
       const verdicts = await new Promise<readonly Verdict[]>((resolve, reject) => {
         door.accept.submit({
           events: request.events.map(toRaw),
           arrival: {
-            source,
+            source: key.source,
             receivedAtMs,
             receivedAt: door.instantText(receivedAtMs),
             sentAt: request.sentAt === '' ? undefined : request.sentAt,
@@ -126,13 +130,20 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
       });
       return { results: verdicts.map(toProto) };
     } finally {
-      door.capacity.release(weight);
+      stay.leave();
     }
   }
 
-  #sourceOf(writeKey: string): string {
-    const source = this.parts.door.keys.sourceOf(writeKey);
-    if (source !== undefined) return source;
+  #keyOf(writeKey: string): WriteKey {
+    const key = this.parts.door.keys.find(writeKey);
+    if (key?.kind === 'browser') {
+      throw new RapportError(
+        'INGESTION_WRITE_KEY_BROWSER',
+        'forbidden',
+        'expected a server key; browser keys are for the HTTP doors, where what they send is counted by address',
+      );
+    }
+    if (key !== undefined) return key;
     throw writeKey === ''
       ? new RapportError(
           'INGESTION_WRITE_KEY_MISSING',
