@@ -249,6 +249,24 @@ describe('with the public key a stranger', () => {
     expect((await personOf('user_id:carl')).consent['marketing']?.granted).toBe(false);
   });
 
+  it('takes no place of an event that the server is still to send', async () => {
+    const order = { userId: 'dora', messageId: 'order-1001' };
+    await fromPage('/v1/track', { ...order, event: 'Nothing' });
+    await platform.send([
+      { type: 'identify', ...order, messageId: 'customer-1001', traits: { plan: 'gold' } },
+      { type: 'track', ...order, event: 'Order Completed', properties: { total: 30 } },
+    ]);
+    await platform.advanceTo();
+    const { body } = await platform.get<{ events: readonly { readonly event?: string }[] }>(
+      '/v1/people/user_id:dora/timeline',
+    );
+    expect(body.events.map(({ event }) => event ?? 'identify').sort()).toEqual([
+      'Nothing',
+      'Order Completed',
+      'identify',
+    ]);
+  });
+
   it('is slowed down by address, also with the key in the body, and slows down nobody else', async () => {
     const batch = Array.from({ length: 1_200 }, (_, number) => ({
       type: 'track',
