@@ -161,10 +161,14 @@ async function open(
   opened: { close(): Promise<void> | void }[],
 ): Promise<RunningHost> {
   const startedAtMs = Date.now();
+  tellUnsaidKinds(host);
   const onBug = (thrown: unknown): void =>
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
-  const http = createHttpServer(onBug, host.telemetry.tracing);
+  const http = createHttpServer(onBug, {
+    tracing: host.telemetry.tracing,
+    trustedProxies: config.trustedProxies,
+  });
   await http.register(swagger, {
     openapi: { info: { title: 'Rapport', version: '1' } },
     hiddenTag: 'hidden',
@@ -242,6 +246,17 @@ async function open(
     settle,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** A public key that counts as a server's lets anybody say anything about everybody. */
+function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
+  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
+  if (loopback || unsaid.length === 0) return;
+  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  telemetry.log.warn(
+    { sources },
+    'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
+  );
 }
 
 /** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */

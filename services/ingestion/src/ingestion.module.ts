@@ -6,6 +6,7 @@ import { ajvTrackingPlan } from './adapters/ajv-tracking-plan.js';
 import { eventLogRejectedArchive } from './adapters/event-log-rejected-archive.js';
 import { eventLogSink } from './adapters/event-log-sink.js';
 import { Capacity } from './domain/capacity.js';
+import { EventRates } from './domain/event-rates.js';
 import { messageIdsFrom } from './domain/message-ids.js';
 import { WriteKeys } from './domain/write-keys.js';
 import { readIngestionConfig } from './ingestion.config.js';
@@ -39,12 +40,13 @@ export function createIngestionRoom(host: Host): Room {
   const config = readIngestionConfig(host.environment);
   const monotonicMs = (): number => performance.now();
   const queue = new AppendQueue(eventLogSink(host.log), config.maxAppends, monotonicMs);
-  const capacity = new Capacity(config.maxInFlightBytes, config.maxInFlightRequests);
+  const capacity = new Capacity(config.capacity);
   const meter = frontDoorMeter(host.telemetry, capacity, monotonicMs);
   const trackingPlan = ajvTrackingPlan(host.playbook.trackingPlan);
   const accept = new AcceptEvents({
     rules: {
       isBlocked: blockedBy(host),
+      browserExternalIds: config.browserExternalIds,
       violationOf: (event, properties) => trackingPlan.violationOf(event, properties),
     },
     queue,
@@ -59,6 +61,8 @@ export function createIngestionRoom(host: Host): Room {
     accept,
     queue,
     capacity,
+    rates: new EventRates(config.browserRate),
+    monotonicMs,
     bodies,
     meter,
     onLogFailed: (cause) =>

@@ -3,6 +3,7 @@ import { RapportError } from '@rapport/kernel';
 import { ingestionProto, placeOf } from '@rapport/contracts';
 import type { Authorize, CallContext, GrpcBinding } from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
+import type { WriteKey } from '../domain/write-keys.js';
 import type { ArchivedRejection, RejectedArchive } from '../ports/rejected-archive.js';
 import type { ReplayRejected } from '../replay-rejected.pipeline.js';
 import { answersInOrder } from './answers-in-order.js';
@@ -34,7 +35,7 @@ export function ingestionBinding(implementation: IngestionGrpc, parts: Ingestion
   const { accept, acceptStream } = ingestionProto.IngestionServiceDefinition.methods;
   const authorize: Authorize = (_path, metadata) => {
     const writeKey = metadata('x-write-key');
-    if (writeKey !== undefined) sourceOf(door, writeKey);
+    if (writeKey !== undefined) keyOf(door, writeKey);
     else if (!parts.hasToken(metadata('authorization'))) throw keyMissing();
   };
   const requestType = {
@@ -111,7 +112,7 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async #take(request: Batch, writeKey: string): Promise<ingestionProto.AcceptResponse> {
     const { door, maxBatchEvents, maxEventBytes } = this.parts;
-    const source = sourceOf(door, writeKey);
+    const key = keyOf(door, writeKey);
     if (request.events.length > maxBatchEvents) {
       throw new RapportError(
         'INGESTION_BATCH_TOO_MANY',
@@ -120,15 +121,18 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
       );
     }
     const bytes = (request.arrivedBytes ?? 0) + request.events.length * eventCostBytes;
-    const weight = door.isBehind() ? 0 : door.capacity.admit(bytes);
-    if (weight === 0) throw overCapacity(door.retryAfterSeconds());
+    const stay = door.isBehind() ? undefined : door.admit(key, '');
+    if (stay?.grow(bytes) !== true) {
+      stay?.leave();
+      throw overCapacity(door.retryAfterSeconds());
+    }
     try {
       const receivedAtMs = door.clock.now();
       const verdicts = await new Promise<readonly Verdict[]>((resolve, reject) => {
         door.accept.submit({
           events: request.events.map(toRaw),
           arrival: {
-            source,
+            source: key.source,
             receivedAtMs,
             receivedAt: door.instantText(receivedAtMs),
             sentAt: request.sentAt === '' ? undefined : request.sentAt,
@@ -153,14 +157,22 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
       });
       return { results: verdicts.map(toProto) };
     } finally {
-      door.capacity.release(weight);
+      stay.leave();
     }
   }
 }
 
-function sourceOf(door: FrontDoor, writeKey: string): string {
-  const source = door.keys.sourceOf(writeKey);
-  if (source !== undefined) return source;
+/** The key as configured; browser keys are for the HTTP doors, where what they send is counted by address. */
+function keyOf(door: FrontDoor, writeKey: string): WriteKey {
+  const key = door.keys.find(writeKey);
+  if (key?.kind === 'browser') {
+    throw new RapportError(
+      'INGESTION_WRITE_KEY_BROWSER',
+      'forbidden',
+      'expected a server key; browser keys are for the HTTP doors, where what they send is counted by address',
+    );
+  }
+  if (key !== undefined) return key;
   if (writeKey === '') throw keyMissing();
   throw new RapportError(
     'INGESTION_WRITE_KEY_UNKNOWN',
