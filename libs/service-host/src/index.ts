@@ -10,6 +10,7 @@ export {
   type KeyKind,
 } from './write-keys.js';
 export { addressGroup, clientAddress } from './client-address.js';
+export { vouchFor } from './connections.js';
 export type { CallContext, GrpcBinding } from './grpc-server.js';
 export { serviceDefinition, type ServiceContract } from './service-definition.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
