@@ -65,6 +65,13 @@ describe('strangers at the front door, at length', () => {
 
   it('are let go when the time of their bodies is over, with all the room that they had', async () => {
     const { port } = new URL(platform.httpUrl);
+    const until = async (isSo: (bytes: number) => boolean, withinMs: number): Promise<void> => {
+      const deadline = performance.now() + withinMs;
+      while (!isSo(await inFlight()) && performance.now() < deadline)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(isSo(await inFlight())).toBe(true);
+    };
+    await until((bytes) => bytes === 0, 4 * bodyTimeoutMs);
     const sockets = await Promise.all(
       Object.values(ways)
         .flatMap((way) => Array.from({ length: 20 }, () => way))
@@ -72,12 +79,6 @@ describe('strangers at the front door, at length', () => {
     );
     const dribble = setInterval(() => sockets.forEach((socket) => socket.writable && socket.write(' ')), 200);
     try {
-      const until = async (isSo: (bytes: number) => boolean, withinMs: number): Promise<void> => {
-        const deadline = performance.now() + withinMs;
-        while (!isSo(await inFlight()) && performance.now() < deadline)
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        expect(isSo(await inFlight())).toBe(true);
-      };
       await until((bytes) => bytes > 0, bodyTimeoutMs);
       await until((bytes) => bytes === 0, 4 * bodyTimeoutMs);
     } finally {

@@ -73,7 +73,14 @@ export class FrontDoor {
 
   /** Room inside for a request, by the key that it shows before its body. */
   admit(key: WriteKey | undefined, address: string): Stay | undefined {
-    return this.capacity.admit(key, key?.kind === 'server' ? address : addressGroup(address));
+    const from = key?.kind === 'server' ? address : addressGroup(address);
+    const stay = this.capacity.admit(key, from);
+    return stay === undefined && this.endAbandoned() ? this.capacity.admit(key, from) : stay;
+  }
+
+  /** Gives the room of clients that went away to those who ask for it; answers whether there were any. */
+  endAbandoned(): boolean {
+    return this.parts.bodies.endAbandoned();
   }
 
   /** Counts the events of a browser key; answers when to come again where they are too many for its rate. */

@@ -144,6 +144,7 @@ export class BodyReader {
   /** Since when, in the order in which they came. */
   readonly #unwanted = new Map<IncomingMessage, number>();
   readonly #sweep: NodeJS.Timeout;
+  #lookedAtMs = -Infinity;
 
   constructor(
     private readonly timeoutMs: number,
@@ -180,6 +181,16 @@ export class BodyReader {
     if (encoding === undefined && Number(length ?? 0) === 0) return false;
     this.#unwanted.set(request, this.monotonicMs());
     return encoding !== undefined || Number(length) > smallBytes;
+  }
+
+  /** Ends the requests whose clients went away, at most every 20 ms; answers whether there were any. */
+  endAbandoned(): boolean {
+    const nowMs = this.monotonicMs();
+    if (nowMs - this.#lookedAtMs < 20) return false;
+    this.#lookedAtMs = nowMs;
+    const before = this.#open.size;
+    for (const reading of this.#open) if (reading.isAbandoned) reading.abandon();
+    return this.#open.size < before;
   }
 
   stop(): void {

@@ -56,7 +56,7 @@ export class Visit implements BodyReceiver, Submission {
   }
 
   hasRoom(bytes: number): boolean {
-    return this.stay.grow(bytes);
+    return this.stay.grow(bytes) || (this.door.endAbandoned() && this.stay.grow(bytes));
   }
 
   noRoom(close: boolean): void {
