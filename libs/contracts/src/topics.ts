@@ -46,7 +46,10 @@ export interface AcceptedEvent {
   readonly previous?: Identifier;
 }
 
-/** `events.rejected.v1`, key origin where known, else the messageId. */
+/**
+ * `events.rejected.v1`: what could not be taken. Key: where it stood, `topic/partition/offset` or `collection/id`; what
+ * the front door refused stood nowhere and goes by its messageId.
+ */
 export interface RejectedEvent {
   readonly messageId?: string;
   readonly stage: string;
@@ -60,6 +63,10 @@ export interface RejectedEvent {
   readonly original: string;
   /** Where it stood, when it came from a topic. */
   readonly position?: { readonly topic: string; readonly partition: number; readonly offset: number };
+  /** The key that it had there. */
+  readonly key?: string;
+  /** Set in place of `position` when a stored document could not be used. */
+  readonly document?: { readonly collection: string; readonly id: string };
 }
 
 /** `events.identified.v1`, key profileId. */
@@ -233,7 +240,12 @@ const dayMs = 86_400_000;
 /** Partitions of every topic; equal, so that one worker owns the same people in all of them. */
 export const partitionCount = 4;
 
-const declare = (name: string, key: string, retentionMs: number, compacted = false): TopicDeclaration => ({
+const declare = <Name extends string>(
+  name: Name,
+  key: string,
+  retentionMs: number,
+  compacted = false,
+): TopicDeclaration & { readonly name: Name } => ({
   name,
   key,
   partitions: partitionCount,
@@ -244,7 +256,7 @@ const declare = (name: string, key: string, retentionMs: number, compacted = fal
 /** Every topic of the platform. */
 export const topics = {
   accepted: declare('events.accepted.v1', 'origin', 30 * dayMs),
-  rejected: declare('events.rejected.v1', 'origin', 30 * dayMs),
+  rejected: declare('events.rejected.v1', 'place', 30 * dayMs),
   identified: declare('events.identified.v1', 'profileId', 7 * dayMs),
   identityChanged: declare('identity.changed.v1', 'profileId', -1, true),
   profilesChanged: declare('profiles.changed.v1', 'profileId', 7 * dayMs),

@@ -19,6 +19,12 @@ const schema = z.object({
   RAPPORT_HTTP_PORT: wholeNumber(8080, 0, 65535),
   RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),
   RAPPORT_METRICS_PORT: wholeNumber(9464, 0, 65535),
+  /** Bytes of gRPC requests that are on their way in at once; beyond it large ones are answered RESOURCE_EXHAUSTED. */
+  RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES: wholeNumber(256 << 20, 1 << 16, 4096 * (1 << 20)),
+  /** How long a gRPC client may take to send a request message. */
+  RAPPORT_GRPC_MESSAGE_TIMEOUT: duration('30s'),
+  /** How long a gRPC client may take nothing of an answer before it is cut off. */
+  RAPPORT_GRPC_WRITE_TIMEOUT: duration('30s'),
   RAPPORT_DATA_DIR: z.string().default('./data'),
   RAPPORT_PLAYBOOK_DIR: z.string().default('./playbook'),
   RAPPORT_EVENT_LOG: z.enum(['lmdb', 'kafka']).default('lmdb'),

@@ -1,4 +1,11 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
+export {
+  documentUnusable,
+  recordUnprocessable,
+  rejectionsOf,
+  type Rejections,
+  type UnusableDocument,
+} from './rejections.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
 export { hasApiToken, loadCredentials, type Credentials } from './credentials.js';
 export {
@@ -12,6 +19,9 @@ export {
 export { addressGroup, clientAddress } from './client-address.js';
 export { vouchFor } from './connections.js';
 export type { CallContext, GrpcBinding } from './grpc-server.js';
+export type { Authorize } from './call-guard.js';
+export type { MessageLimits } from './message-limits.js';
+export { BoundedReader } from './bounded-reader.js';
 export { serviceDefinition, type ServiceContract } from './service-definition.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
 export { runService } from './run-service.js';

@@ -7,11 +7,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
-import { systemClock, VirtualClock } from '@rapport/kernel';
+import { RapportError, systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
 import { createTelemetry, openTracing, type Telemetry } from '@rapport/telemetry';
+import type { Authorize } from './call-guard.js';
 import { createCalls } from './calls.js';
-import { loadCredentials } from './credentials.js';
+import { hasApiToken, loadCredentials } from './credentials.js';
 import { EngineHealth, watchedLog, watchedStore } from './engine-health.js';
 import { openEngines } from './engines.js';
 import { readHostConfig, type HostConfig } from './host.config.js';
@@ -126,6 +127,18 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   }
 }
 
+/** Who may call by gRPC: on loopback everybody, beyond it whoever has the API token. */
+const tokenRule =
+  ({ loopback, credentials }: Host): Authorize =>
+  (_path, metadata) => {
+    if (loopback || hasApiToken(credentials, metadata('authorization'))) return;
+    throw new RapportError(
+      'AUTH_TOKEN_MISSING',
+      'unauthenticated',
+      'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
+    );
+  };
+
 /** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */
 function addressesFrom(
   environment: Readonly<Record<string, string | undefined>>,
@@ -185,8 +198,10 @@ async function open(
   });
   const grpc = new GrpcServer({
     bindings: all.flatMap((room) => room.grpc ?? []),
-    credentials: host.credentials,
-    loopback: config.loopback,
+    authorize: tokenRule(host),
+    maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
+    messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
+    writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
     onBug,
   });
   for (const room of all) {

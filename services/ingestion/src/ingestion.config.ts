@@ -21,15 +21,21 @@ const externalIdTypes = z
     return new Set(types);
   });
 
+/**
+ * An event may be so large at most: its records have up to 20 identifiers and what rooms add beside it, and the log takes
+ * 1,000,000 bytes.
+ */
+const mostEventBytes = 900_000;
+
 const schema = z.object({
-  /** One event as JSON, bytes. Segment's libraries send at most 32 KiB. */
-  RAPPORT_INGESTION_MAX_EVENT_BYTES: wholeNumber(32 * 1024, 1024, 1 << 20),
+  /** One event as JSON, bytes, at most 900,000. Segment's libraries send at most 32 KiB. */
+  RAPPORT_INGESTION_MAX_EVENT_BYTES: wholeNumber(32 * 1024, 1024, mostEventBytes),
   /** One request, bytes, before and after decompression. Segment's libraries split at 480 KiB. */
   RAPPORT_INGESTION_MAX_BODY_BYTES: wholeNumber(500 * 1024, 1024, 16 << 20),
   /** Events in one request. */
   RAPPORT_INGESTION_MAX_BATCH_EVENTS: wholeNumber(2500, 1, 100_000),
-  /** One event of a file import, bytes: an invoice may have many lines. */
-  RAPPORT_INGESTION_IMPORT_MAX_EVENT_BYTES: wholeNumber(500 * 1000, 1024, 4 << 20),
+  /** One event of a file import, bytes, at most 900,000: an invoice may have many lines. */
+  RAPPORT_INGESTION_IMPORT_MAX_EVENT_BYTES: wholeNumber(500 * 1000, 1024, mostEventBytes),
   /** One request of a file import, bytes. */
   RAPPORT_INGESTION_IMPORT_MAX_BODY_BYTES: wholeNumber(5 << 20, 1024, 64 << 20),
   /** How long a client may take to send a body. */

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { ingestionProto } from '@rapport/contracts';
 import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
 import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { AcceptEvents } from './accept-events.pipeline.js';
@@ -17,7 +16,8 @@ import { AppendQueue } from './steps/append-events.js';
 import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
-import { IngestionGrpc } from './transport/ingestion.grpc.js';
+import { IngestionGrpc, ingestionBinding } from './transport/ingestion.grpc.js';
+import { mountRejected } from './transport/rejected.http.js';
 import { BodyReader } from './transport/request-body.js';
 
 /** The token under which Nest knows the room. */
@@ -81,24 +81,22 @@ export function createIngestionRoom(host: Host): Room {
   const replay = new ReplayRejected({
     archive,
     accept,
+    putBack: async (topic, record) => void (await host.log.append(topic, [record])),
     clock: host.clock,
     maxEventBytes: config.imports.maxEventBytes,
   });
   const hasToken = (authorization: string | undefined): boolean =>
     hasApiToken(host.credentials, authorization);
-  const grpc = new IngestionGrpc({
-    door,
-    archive,
-    replay,
-    maxEventBytes: config.events.maxEventBytes,
-    maxBatchEvents: config.events.maxBatchEvents,
-    mayAdminister: (authorization) => host.loopback || hasToken(authorization),
-  });
+  const grpcParts = { door, archive, replay, ...config.events, hasToken };
+  const grpc = new IngestionGrpc(grpcParts);
   return {
     name: 'ingestion',
-    routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
-    // Write keys are checked by the service itself.
-    grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
+    routes: async (http) => {
+      // Scopes of their own: the front door reads its bodies itself.
+      await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config, hasToken }));
+      await http.register(async (scope) => mountRejected(scope, { ingestion: grpc, hasToken }));
+    },
+    grpc: [ingestionBinding(grpc, grpcParts)],
     start: () => Promise.resolve(),
     readiness: () =>
       Promise.resolve(

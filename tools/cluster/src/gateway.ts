@@ -6,9 +6,19 @@ import type { Listening } from './supervised-process.js';
 /** Services by the first parts of their routes; in the embedded form one process answers them all. */
 const routes: Readonly<Record<string, readonly string[]>> = {
   ingestion: [
-    ...['identify', 'track', 'page', 'screen', 'group', 'alias', 'batch', 'import', 'pixel', 'projects'].map(
-      (name) => `/v1/${name}`,
-    ),
+    ...[
+      'identify',
+      'track',
+      'page',
+      'screen',
+      'group',
+      'alias',
+      'batch',
+      'import',
+      'pixel',
+      'projects',
+      'rejected',
+    ].map((name) => `/v1/${name}`),
     ...['i', 't', 'p', 's', 'g', 'a', 'b', 'm'].map((letter) => `/v1/${letter}`),
   ],
   identity: ['/v1/identity'],
@@ -123,7 +133,10 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     });
     const refused = refusalOf(answers);
     if (refused) return await reply.code(refused.status).send(refused.body);
-    return Object.assign({}, ...answers.map(({ body }) => body)) as Record<string, unknown>;
+    const together = (part: string): object =>
+      Object.assign({}, ...answers.map(({ body }) => body[part])) as object;
+    const parts = { rejected: together('rejected'), lags: together('lags') };
+    return Object.assign({}, ...answers.map(({ body }) => body), parts) as Record<string, unknown>;
   });
   // Where virtual time stands. Who missed it, or started since, is told before anything settles.
   let standsAtMs = -Infinity;

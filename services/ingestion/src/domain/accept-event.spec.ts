@@ -77,7 +77,7 @@ describe('whose event it is', () => {
   });
 
   it('refuses ids that nobody can keep', () => {
-    expect(codeOf({ ...track, userId: 'x'.repeat(257) })).toBe('INGESTION_ID_INVALID');
+    expect(codeOf({ ...track, userId: 'x'.repeat(493) })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'a\u0000b' })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'cut within 😀'.slice(0, -1) })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'whole 😀' })).toBe('accepted');

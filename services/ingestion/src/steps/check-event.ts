@@ -1,3 +1,4 @@
+import { rejectionRecord } from '@rapport/contracts';
 import {
   acceptEvent,
   maxLevels,
@@ -10,8 +11,11 @@ import { holdsNul, kindOf, Refused } from '../domain/json-fields.js';
 import type { Arrivals } from '../domain/arrivals.js';
 import type { Verdict } from '../domain/verdicts.js';
 import type { SinkRecord } from '../ports/event-sink.js';
-import { acceptedRecord, rejectionRecord } from './encode-events.js';
+import { acceptedRecord } from './accepted-record.js';
 import type { EventEncoder } from './event-encoder.js';
+
+/** What the front door calls itself in `events.rejected.v1`. */
+export const ingestionStage = 'ingestion';
 
 /** What checking needs beside the event. */
 export interface CheckParts {
@@ -130,10 +134,10 @@ function refuse(
   const { code, detail } = refused;
   if (arrivals.replayed !== true) {
     const original = originalOf(given, messageId, arrivals);
-    const { source, trust, receivedAt: rejectedAt, receivedAtMs } = arrival;
+    const { source, trust, receivedAtMs } = arrival;
     const by = { source, ...(trust === undefined ? {} : { trust }) };
     gathered.rejected.push(
-      rejectionRecord({ messageId, ...by, code, detail, rejectedAt, original }, receivedAtMs),
+      rejectionRecord(ingestionStage, { messageId, ...by, code, detail, original }, receivedAtMs),
     );
   }
   return { messageId, accepted: false, code, detail };
