@@ -1,5 +1,6 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Tracing } from '@rapport/telemetry';
+import { boundConnections } from './connections.js';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
 
 const httpStatuses: Record<ErrorStatus, number> = {
@@ -19,6 +20,8 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   /** Whose X-Forwarded-For is believed: addresses, networks, `loopback`, `linklocal`, `uniquelocal`. Default nobody's. */
   readonly trustedProxies?: readonly string[];
+  /** Beyond so many, connections over which no good secret came are ended, the oldest first. Default: no bound. */
+  readonly maxConnections?: number;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface HttpServerOptions {
  */
 export function createHttpServer(
   onBug: (thrown: unknown) => void,
-  { tracing, trustedProxies = [] }: HttpServerOptions = {},
+  { tracing, trustedProxies = [], maxConnections }: HttpServerOptions = {},
 ): FastifyInstance {
   const http = fastify({
     bodyLimit: 1 << 20,
@@ -39,6 +42,7 @@ export function createHttpServer(
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
     routerOptions: { maxParamLength: 512 },
   });
+  if (maxConnections !== undefined) boundConnections(http.server, maxConnections);
   http.setErrorHandler((thrown: Error & { statusCode?: number; code?: string }, _request, reply) => {
     if (thrown instanceof RapportError) {
       if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');

@@ -21,6 +21,7 @@ import { createHttpServer } from './http-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
 import { HOST, Rooms, type Host } from './room.js';
 import { Starting } from './starting.js';
+import { unsaidSources } from './write-keys.js';
 
 /** A process that runs. */
 export interface RunningHost {
@@ -169,6 +170,7 @@ async function open(
   const http = createHttpServer(onBug, {
     tracing: host.telemetry.tracing,
     trustedProxies: config.trustedProxies,
+    maxConnections: config.RAPPORT_HTTP_MAX_CONNECTIONS,
   });
   await http.register(swagger, {
     openapi: { info: { title: 'Rapport', version: '1' } },
@@ -256,11 +258,10 @@ async function open(
 
 /** A public key that counts as a server's lets anybody say anything about everybody. */
 function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
-  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
-  if (loopback || unsaid.length === 0) return;
-  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  const sources = unsaidSources(credentials.sources);
+  if (loopback || sources.length === 0) return;
   telemetry.log.warn(
-    { sources },
+    { sources: sources.join(', ') },
     'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
   );
 }

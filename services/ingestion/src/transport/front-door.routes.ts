@@ -6,7 +6,6 @@ import { answerJson, corsHeaders, errorJson } from './answers.js';
 import type { FrontDoor } from './front-door.js';
 import { acceptPixel } from './pixel.js';
 import { settingsOf } from './settings.js';
-import { leaveUnread } from './request-body.js';
 import type { Caller, Entrance } from './visit.js';
 
 export interface FrontDoorRoutes {
@@ -57,8 +56,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
   // Segment's own telemetry: nothing of it concerns us.
   http.post('/v1/m', { schema: { hide: true } }, (request, reply) => {
     reply.hijack();
-    request.raw.resume();
-    answerJson(reply.raw, 200, '{"success":true}', true);
+    answerJson(reply.raw, 200, '{"success":true}', true, door.discard(request.raw));
   });
 
   const imports: Entrance = { type: undefined, ...limits.imports };
@@ -76,7 +74,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
       if (wrong === undefined && source !== undefined)
         return door.enter(imports, arriving(request, reply), { key: 'import', source, kind: 'server' });
       const [status, code, message] = wrong ?? missingSource;
-      answerJson(reply.raw, status, errorJson(code, message), false, leaveUnread(request.raw));
+      answerJson(reply.raw, status, errorJson(code, message), false, door.discard(request.raw));
     },
   );
 
