@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RapportError } from '@rapport/kernel';
@@ -74,11 +74,4 @@ function parseWriteKeys(text: string): Map<string, string> {
     sources.set(key, source);
   }
   return sources;
-}
-
-/** Whether an `Authorization` header is `Bearer` and the API token (RFC 6750); takes the same time whatever token it carries. */
-export function hasApiToken(credentials: Credentials, authorization: string | undefined): boolean {
-  const given = Buffer.from(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
-  const wanted = Buffer.from(credentials.apiToken);
-  return given.length === wanted.length && wanted.length > 0 && timingSafeEqual(given, wanted);
 }

@@ -12,11 +12,15 @@ import {
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { RapportError, messageOf, type ErrorStatus } from '@rapport/kernel';
-import { hasApiToken, type Credentials } from './credentials.js';
+import { accessProblem, actions, type Access } from './access/actions.js';
+import type { AuditedCall, AuditLog, Ending } from './access/audit-log.js';
+import { subjectOf } from './access/audit-subject.js';
+import type { Asked, Caller, Gate } from './access/gate.js';
+import { addressOfPeer } from './access/wrong-tokens.js';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
 /** What an implementation may ask about a call beyond its request; absent for calls in process. */
-export interface CallContext {
+export interface CallContext extends Asked {
   /** First value of a metadata key, lower-case. */
   metadata(key: string): string | undefined;
   readonly cancelled: AbortSignal;
@@ -26,9 +30,16 @@ export interface CallContext {
 export interface GrpcBinding {
   readonly contract: ServiceContract;
   readonly implementation: object;
-  /** `open`: no token asked even beyond loopback (the front door checks write keys by itself). Default `token`. */
-  readonly access?: 'open' | 'token';
+  /** What each method asks of its caller, by its key in the contract; a method without stops the start. */
+  readonly access: Readonly<Record<string, Access>>;
 }
+
+/** A binding whose access names every method of the contract, and no other. */
+export const grpcBinding = <Contract extends ServiceContract>(
+  contract: Contract,
+  implementation: object,
+  access: { readonly [Method in keyof Contract['methods']]: Access },
+): GrpcBinding => ({ contract, implementation, access: access });
 
 type Method = (request: unknown, context?: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
 
@@ -44,6 +55,10 @@ const statusCodes: Record<ErrorStatus, GrpcStatus> = {
   unimplemented: GrpcStatus.UNIMPLEMENTED,
   internal: GrpcStatus.INTERNAL,
 };
+
+/** The name of the status that a failure is answered with. */
+const statusNameOf = (thrown: unknown): string =>
+  GrpcStatus[thrown instanceof RapportError ? statusCodes[thrown.status] : GrpcStatus.INTERNAL];
 
 function toStatus(
   thrown: unknown,
@@ -61,9 +76,9 @@ function toStatus(
 
 export interface GrpcServerOptions {
   readonly bindings: readonly GrpcBinding[];
-  readonly credentials: Credentials;
-  /** On loopback no token is asked. */
-  readonly loopback: boolean;
+  readonly gate: Gate;
+  /** Absent: nothing is audited. */
+  readonly audit?: Pick<AuditLog, 'begin' | 'note'>;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -75,9 +90,16 @@ export class GrpcServer {
   });
   readonly #health: HealthImplementation;
   readonly #names: readonly string[];
+  readonly #access = new Map<string, Access>();
+  readonly #callers = new WeakMap<Metadata, Caller>();
+  readonly #streaming = new Set<string>();
 
   constructor(readonly options: GrpcServerOptions) {
     for (const binding of options.bindings) {
+      for (const [key, method] of Object.entries(binding.contract.methods)) {
+        this.#access.set(pathOf(binding.contract, method), declaredAccess(binding, key));
+        if (method.responseStream) this.#streaming.add(pathOf(binding.contract, method));
+      }
       this.#server.addService(serviceDefinition(binding.contract), this.#handlers(binding));
     }
     this.#names = ['', ...options.bindings.map((binding) => binding.contract.fullName)];
@@ -94,6 +116,85 @@ export class GrpcServer {
     const files = new Set(this.options.bindings.map(({ contract }) => protoFileOf(contract)));
     const packages = await load([...files], { keepCase: true, includeDirs: [protoDir()] });
     new ReflectionService(packages).addToServer(this.#server);
+  }
+
+  /** Every RPC of a binding, by path, with what it asks for. */
+  get doors(): readonly { readonly door: string; readonly access: Access }[] {
+    return [...this.#access].map(([door, access]) => ({ door, access }));
+  }
+
+  /**
+   * Judges a call by its path and metadata alone, so that nothing of its body has to be read for that. Paths that are
+   * not of a binding (health, reflection) are open. Throws the AUTH_* errors.
+   */
+  authorize(path: string, metadata: Metadata, peer: string): void {
+    const access = this.#access.get(path);
+    if (typeof access !== 'string') return;
+    const approach = {
+      authorization: metadata.get('authorization')[0]?.toString(),
+      address: addressOfPeer(peer),
+      door: path,
+    };
+    const caller = this.options.gate.recognise(approach);
+    this.#callers.set(metadata, caller);
+    try {
+      this.options.gate.judge(caller, access, approach);
+    } catch (thrown) {
+      this.#note(
+        path,
+        access,
+        caller,
+        undefined,
+        peer,
+      )?.({ outcome: 'refused', status: 'PERMISSION_DENIED' });
+      throw thrown;
+    }
+  }
+
+  /** What ends the audit entry of a call that is not begun in it; undefined where it is not audited. */
+  #note(
+    path: string,
+    access: Access,
+    caller: Caller | undefined,
+    request: unknown,
+    peer: string,
+  ): ((ending: Ending) => void) | undefined {
+    const call = this.#auditedCall(path, access, caller, request, peer);
+    return call === undefined ? undefined : (ending) => this.options.audit?.note(call, ending);
+  }
+
+  #auditedCall(
+    path: string,
+    access: Access,
+    caller: Caller | undefined,
+    request: unknown,
+    peer: string,
+  ): AuditedCall | undefined {
+    if (this.options.audit === undefined || caller === undefined || caller.internal) return undefined;
+    if (typeof access !== 'string' || actions[access].audited === 'no') return undefined;
+    return {
+      token: caller.name,
+      action: access,
+      door: path,
+      subject: subjectOf(request),
+      address: addressOfPeer(peer),
+    };
+  }
+
+  /** Begins the audit entry of a call: a change is written before it is done. Answers what ends it. */
+  async #begin(
+    path: string,
+    caller: Caller | undefined,
+    request: unknown,
+    peer: string,
+  ): Promise<((ending: Ending) => void) | undefined> {
+    const access = this.#access.get(path);
+    if (typeof access !== 'string' || actions[access].audited === 'no') return undefined;
+    // A stream may last for days: that it began is written too.
+    if (actions[access].audited === 'read' && !this.#streaming.has(path))
+      return this.#note(path, access, caller, request, peer);
+    const call = this.#auditedCall(path, access, caller, request, peer);
+    return call === undefined ? undefined : await this.options.audit?.begin(call);
   }
 
   /** Listens; answers the port taken. */
@@ -132,7 +233,7 @@ export class GrpcServer {
       const method = (binding.implementation as Record<string, Method | undefined>)[key]?.bind(
         binding.implementation,
       );
-      handlers[key] = this.#handler(contract, method, binding.access ?? 'token');
+      handlers[key] = this.#handler(contract, method, pathOf(binding.contract, contract));
     }
     return handlers;
   }
@@ -140,37 +241,44 @@ export class GrpcServer {
   #handler(
     contract: ContractMethod,
     method: Method | undefined,
-    access: 'open' | 'token',
+    path: string,
   ): UntypedServiceImplementation[string] {
     const fail = (thrown: unknown): ReturnType<typeof toStatus> => toStatus(thrown, this.options.onBug);
-    const open = (call: {
-      metadata: Metadata;
-      on(event: 'cancelled', listener: () => void): unknown;
-    }): [Method, CallContext] => {
+    const open = (call: OpenCall): [Method, CallContext] => {
+      this.authorize(path, call.metadata, call.getPeer());
       if (method === undefined)
         throw new RapportError('RPC_UNIMPLEMENTED', 'unimplemented', `${contract.name} is not built yet`);
       const value = (name: string): string | undefined => call.metadata.get(name)[0]?.toString();
-      if (
-        access === 'token' &&
-        !this.options.loopback &&
-        !hasApiToken(this.options.credentials, value('authorization'))
-      ) {
-        throw new RapportError(
-          'AUTH_TOKEN_MISSING',
-          'unauthenticated',
-          'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
-        );
-      }
       const abort = new AbortController();
       call.on('cancelled', () => abort.abort());
-      return [method, { metadata: value, cancelled: abort.signal }];
+      const caller = this.#callers.get(call.metadata);
+      return [
+        method,
+        { metadata: value, cancelled: abort.signal, ...(caller === undefined ? {} : { caller }) },
+      ];
+    };
+    const audited = async (
+      call: OpenCall & { readonly request?: unknown },
+      caller: Caller | undefined,
+      run: () => Promise<void>,
+    ): Promise<void> => {
+      const end = await this.#begin(path, caller, call.request, call.getPeer());
+      try {
+        await run();
+        end?.({ outcome: 'done', status: 'OK' });
+      } catch (thrown) {
+        end?.({ outcome: 'failed', status: statusNameOf(thrown) });
+        throw thrown;
+      }
     };
     if (!contract.requestStream && !contract.responseStream) {
       const unary: handleUnaryCall<unknown, unknown> = (call, answer) => {
         void (async () => {
           try {
             const [run, context] = open(call);
-            answer(null, await (run(call.request, context) as Promise<unknown>));
+            await audited(call, context.caller, async () =>
+              answer(null, await (run(call.request, context) as Promise<unknown>)),
+            );
           } catch (thrown) {
             answer(fail(thrown));
           }
@@ -186,12 +294,14 @@ export class GrpcServer {
           const [run, context] = open(call);
           // Iterating the call itself would destroy it, answers and all, when the last request has come.
           const requests = contract.requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
-          const answers = run(requests, context) as AsyncIterable<unknown>;
-          for await (const response of answers) {
-            if (context.cancelled.aborted) break;
-            if (!call.write(response))
-              await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
-          }
+          await audited(call, context.caller, async () => {
+            const answers = run(requests, context) as AsyncIterable<unknown>;
+            for await (const response of answers) {
+              if (context.cancelled.aborted) break;
+              if (!call.write(response))
+                await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
+            }
+          });
           call.end();
         } catch (thrown) {
           call.emit('error', fail(thrown));
@@ -202,12 +312,35 @@ export class GrpcServer {
   }
 }
 
+/** What is asked of a call before its request is looked at. */
+interface OpenCall {
+  readonly metadata: Metadata;
+  getPeer(): string;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+const pathOf = (contract: ServiceContract, method: ContractMethod): string =>
+  `/${contract.fullName}/${method.name}`;
+
+/** Throws RPC_ACCESS_UNDECLARED where a method does not say what it asks of its caller. */
+function declaredAccess({ contract, access }: GrpcBinding, key: string): Access {
+  const declared = access[key];
+  const problem = accessProblem(declared);
+  if (problem === undefined && declared !== undefined) return declared;
+  throw new RapportError(
+    'RPC_ACCESS_UNDECLARED',
+    'internal',
+    `${contract.fullName}.${key}: ${problem}. Give its binding access: { ${key}: '…' } with an action of libs/service-host/src/access/actions.ts, or { open: 'why' }`,
+  );
+}
+
 /** The folder `proto/` of this checkout or image. */
 function protoDir(): string {
   return process.env['RAPPORT_PROTO_DIR'] ?? join(dirname(fileURLToPath(import.meta.url)), '../../../proto');
 }
 
 const protoFiles: Record<string, string> = {
+  'rapport.access.v1.AccessService': 'rapport/access/v1/access.proto',
   'rapport.ingestion.v1.IngestionService': 'rapport/ingestion/v1/ingestion.proto',
   'rapport.identity.v1.IdentityService': 'rapport/identity/v1/identity.proto',
   'rapport.profiles.v1.ProfilesService': 'rapport/profiles/v1/profiles.proto',

@@ -1,11 +1,24 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
-export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
-export type { CallContext, GrpcBinding } from './grpc-server.js';
+export {
+  actions,
+  allActions,
+  allRoles,
+  can,
+  roles,
+  type Access,
+  type Action,
+  type Role,
+} from './access/actions.js';
+export { Gate, seesPersonal, serviceToken, type Asked, type Caller } from './access/gate.js';
+export { askedBy, guardRoutes } from './access/guard-routes.js';
+export { TokenFile, type ApiToken } from './access/token-file.js';
+export { loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
+export { grpcBinding, type CallContext, type GrpcBinding } from './grpc-server.js';
 export { serviceDefinition, type ServiceContract } from './service-definition.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
 export { runService } from './run-service.js';
 export { warmUp } from './warm-up.js';
 export { createHttpServer } from './http-server.js';
 export { eventLogOptions, settleTopics, topicDifferences } from './engines.js';
-export { readHostConfig, type HostConfig } from './host.config.js';
+export { readHostConfig, tokensFileName, type HostConfig } from './host.config.js';

@@ -10,7 +10,6 @@ export const identityCodes = {
   linkRefused: 'IDENTITY_LINK_REFUSED',
   notLinked: 'IDENTITY_NOT_LINKED',
   contended: 'IDENTITY_CONTENDED',
-  unauthenticated: 'IDENTITY_UNAUTHENTICATED',
   starting: 'IDENTITY_STARTING',
 } as const;
 

@@ -14,8 +14,6 @@ export const ingestionErrors = {
   INGESTION_BATCH_TOO_MANY: 'the batch has too many events',
   INGESTION_WRITE_KEY_MISSING: 'no write key',
   INGESTION_WRITE_KEY_UNKNOWN: 'unknown write key',
-  /** `POST /v1/import` and the administrative RPCs ask for the API token. */
-  INGESTION_TOKEN_MISSING: 'no or a wrong API token',
   INGESTION_SOURCE_MISSING: 'no source named',
   /** Over capacity: try again after `Retry-After` seconds; nothing was accepted. */
   INGESTION_OVER_CAPACITY: 'over capacity',

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ingestionProto } from '@rapport/contracts';
 import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
-import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { grpcBinding, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { AcceptEvents } from './accept-events.pipeline.js';
 import { ajvTrackingPlan } from './adapters/ajv-tracking-plan.js';
 import { eventLogRejectedArchive } from './adapters/event-log-rejected-archive.js';
@@ -75,21 +75,24 @@ export function createIngestionRoom(host: Host): Room {
     clock: host.clock,
     maxEventBytes: config.imports.maxEventBytes,
   });
-  const hasToken = (authorization: string | undefined): boolean =>
-    hasApiToken(host.credentials, authorization);
   const grpc = new IngestionGrpc({
     door,
     archive,
     replay,
     maxEventBytes: config.events.maxEventBytes,
     maxBatchEvents: config.events.maxBatchEvents,
-    mayAdminister: (authorization) => host.loopback || hasToken(authorization),
   });
   return {
     name: 'ingestion',
-    routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
-    // Write keys are checked by the service itself.
-    grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
+    routes: (http) => mountFrontDoor(http, { door, limits: config }),
+    grpc: [
+      grpcBinding(ingestionProto.IngestionServiceDefinition, grpc, {
+        accept: { open: 'the front door judges write keys' },
+        acceptStream: { open: 'the front door judges write keys' },
+        listRejected: 'events.rejected.read',
+        replayRejected: 'events.rejected.replay',
+      }),
+    ],
     start: () => Promise.resolve(),
     readiness: () =>
       Promise.resolve(

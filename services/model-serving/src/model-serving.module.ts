@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Module } from '@nestjs/common';
 import { inferenceProto, modelsProto } from '@rapport/contracts';
-import { HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { grpcBinding, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { FolderModelFiles } from './adapters/folder-model-files.js';
 import { onnxRuntime } from './adapters/onnx-runtime.js';
@@ -54,20 +54,35 @@ export function createModelServingRoom(host: Host): Room {
   return {
     name: 'model-serving',
     grpc: [
-      {
-        contract: modelsProto.ModelsServiceDefinition,
-        implementation: new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
-      },
-      {
-        contract: inferenceProto.GRPCInferenceServiceDefinition,
-        implementation: new InferenceGrpc(shelf, infer, isReady),
-      },
+      grpcBinding(
+        modelsProto.ModelsServiceDefinition,
+        new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
+        {
+          score: 'models.infer',
+          recommend: 'models.infer',
+          explainScore: 'models.infer',
+          listModels: 'models.read',
+          loadModel: 'models.manage',
+          unloadModel: 'models.manage',
+          setRollout: 'models.manage',
+        },
+      ),
+      grpcBinding(inferenceProto.GRPCInferenceServiceDefinition, new InferenceGrpc(shelf, infer, isReady), {
+        serverLive: 'models.read',
+        serverReady: 'models.read',
+        modelReady: 'models.read',
+        serverMetadata: 'models.read',
+        modelMetadata: 'models.read',
+        modelInfer: 'models.infer',
+        repositoryIndex: 'models.read',
+        repositoryModelLoad: 'models.manage',
+        repositoryModelUnload: 'models.manage',
+      }),
     ],
     routes: inferenceRoutes({
       shelf,
       infer,
       isReady,
-      credentials: host.credentials,
       onBug: (thrown) => telemetry.log.error({ err: thrown }, 'inference over HTTP broke'),
     }),
     start: async () => {

@@ -8,7 +8,7 @@ import {
 } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
-import { hasApiToken, HOST, ownWriteKey, Rooms, type Host, type Room } from '@rapport/service-host';
+import { grpcBinding, HOST, ownWriteKey, Rooms, type Host, type Room } from '@rapport/service-host';
 import { DocumentIdentifierIndex } from './adapters/document-identifier-index.js';
 import { DocumentPeopleStore } from './adapters/document-people-store.js';
 import { DocumentSegmentMembers } from './adapters/document-segment-members.js';
@@ -75,12 +75,22 @@ export function createProfilesRoom(host: Host): Room {
   };
   return {
     name: 'profiles',
-    grpc: [{ contract: profilesProto.ProfilesServiceDefinition, implementation: new ProfilesGrpc(opened) }],
+    grpc: [
+      grpcBinding(profilesProto.ProfilesServiceDefinition, new ProfilesGrpc(opened), {
+        getProfile: 'people.read',
+        batchGetFeatures: 'people.read',
+        getTimeline: 'people.read',
+        watchProfiles: 'people.read',
+        listSegment: 'people.read',
+        exportPerson: 'privacy.export',
+        erasePerson: 'privacy.erase',
+        setConsent: 'consent.write',
+      }),
+    ],
     routes: (http) =>
       mountProfiles(http, {
         read: () => opened().read,
         segments: host.playbook.segments,
-        hasToken: (authorization) => hasApiToken(host.credentials, authorization),
         now: () => host.clock.now(),
       }),
     start: async () => {

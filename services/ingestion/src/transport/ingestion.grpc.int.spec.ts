@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ingestionProto } from '@rapport/contracts';
 import { cloudEventHeaders, encodeJson, topics } from '@rapport/contracts';
 import { serviceDefinition } from '@rapport/service-host';
-import { startIngestion, writeKey, type RunningIngestion } from '../fixtures/running-ingestion.js';
+import { apiToken, startIngestion, writeKey, type RunningIngestion } from '../fixtures/running-ingestion.js';
 
 type Accepting = ingestionProto.AcceptRequest;
 let ingestion: RunningIngestion;
@@ -68,12 +68,14 @@ const accept = (request: Partial<Accepting>, metadata?: Record<string, string>) 
     ingestionProto.AcceptResponse,
     metadata,
   );
+const bearer = { authorization: `Bearer ${apiToken}` };
 const listRejected = (request: Partial<ingestionProto.ListRejectedRequest> = {}) =>
   call(
     'ListRejected',
     ingestionProto.ListRejectedRequest.fromPartial(request),
     ingestionProto.ListRejectedRequest,
     ingestionProto.ListRejectedResponse,
+    bearer,
   );
 const replay = (ids: string[]) =>
   call(
@@ -81,6 +83,7 @@ const replay = (ids: string[]) =>
     { ids },
     ingestionProto.ReplayRejectedRequest,
     ingestionProto.ReplayRejectedResponse,
+    bearer,
   );
 
 describe('Accept', () => {

@@ -1,6 +1,6 @@
-import { RapportError } from '@rapport/kernel';
+import { hiddenValue, RapportError } from '@rapport/kernel';
 import type { ingestionProto } from '@rapport/contracts';
-import type { CallContext } from '@rapport/service-host';
+import { seesPersonal, type Asked, type CallContext } from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
 import type { RejectedArchive } from '../ports/rejected-archive.js';
 import type { ReplayRejected } from '../replay-rejected.pipeline.js';
@@ -13,8 +13,6 @@ export interface IngestionGrpcParts {
   readonly replay: ReplayRejected;
   readonly maxEventBytes: number;
   readonly maxBatchEvents: number;
-  /** Whether a call may see and replay what was rejected. */
-  readonly mayAdminister: (authorization: string | undefined) => boolean;
 }
 
 /** Requests of one stream that are on their way at once. */
@@ -50,9 +48,9 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async listRejected(
     request: ingestionProto.ListRejectedRequest,
-    context?: CallContext,
+    asked?: Asked,
   ): Promise<ingestionProto.ListRejectedResponse> {
-    this.#checkToken(context);
+    const inClear = seesPersonal(asked);
     const limit = request.limit === 0 ? 100 : Math.min(request.limit, 1000);
     const newest = await this.parts.archive.newest(limit, request.code === '' ? undefined : request.code);
     return {
@@ -63,16 +61,14 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
         detail: rejection.detail,
         source: rejection.source ?? '',
         rejectedAt: rejection.rejectedAt,
-        original: rejection.original,
+        original: inClear ? rejection.original : hiddenValue,
       })),
     };
   }
 
   async replayRejected(
     request: ingestionProto.ReplayRejectedRequest,
-    context?: CallContext,
   ): Promise<ingestionProto.ReplayRejectedResponse> {
-    this.#checkToken(context);
     if (request.ids.length > maxReplays) {
       throw new RapportError(
         'INGESTION_BATCH_TOO_MANY',
@@ -144,15 +140,6 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
           'unauthenticated',
           'the write key is not one of RAPPORT_WRITE_KEYS',
         );
-  }
-
-  #checkToken(context: CallContext | undefined): void {
-    if (context === undefined || this.parts.mayAdminister(context.metadata('authorization'))) return;
-    throw new RapportError(
-      'INGESTION_TOKEN_MISSING',
-      'unauthenticated',
-      'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
-    );
   }
 }
 
