@@ -10,6 +10,7 @@ export {
   type Action,
   type Role,
 } from './access/actions.js';
+export { tokenSummary } from './access/access.grpc.js';
 export { Gate, seesPersonal, serviceToken, type Asked, type Caller } from './access/gate.js';
 export { askedBy, guardRoutes } from './access/guard-routes.js';
 export { TokenFile, type ApiToken } from './access/token-file.js';

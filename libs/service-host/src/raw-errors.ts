@@ -1,6 +1,8 @@
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 
+const json = 'application/json; charset=utf-8';
+
 /** The one form of errors. */
 export const errorBody = (code: string, message: string): string =>
   JSON.stringify({ error: { code, message } });
@@ -30,7 +32,7 @@ export function tellParserError(thrown: Error & { code?: string }, socket: Socke
     (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent === true;
   if (socket.writable && !answering) {
     socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-type: ${json}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   }
   socket.destroySoon();
@@ -39,8 +41,8 @@ export function tellParserError(thrown: Error & { code?: string }, socket: Socke
 /** What Node answers by itself, before any route is asked, in the one form too. */
 export function answerRawErrors(server: Server): void {
   server.on('checkExpectation', (_request, response) => {
-    response
-      .writeHead(417, { 'content-type': 'application/json; charset=utf-8' })
-      .end(errorBody('HTTP_EXPECTATION_FAILED', 'expected no Expect header, or Expect: 100-continue'));
+    const body = errorBody('HTTP_EXPECTATION_FAILED', 'expected no Expect header, or Expect: 100-continue');
+    const headers = { 'content-type': json, 'content-length': Buffer.byteLength(body), connection: 'close' };
+    response.writeHead(417, headers).end(body);
   });
 }

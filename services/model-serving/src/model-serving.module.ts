@@ -68,8 +68,8 @@ export function createModelServingRoom(host: Host): Room {
         },
       ),
       grpcBinding(inferenceProto.GRPCInferenceServiceDefinition, new InferenceGrpc(shelf, infer, isReady), {
-        serverLive: 'models.read',
-        serverReady: 'models.read',
+        serverLive: { open: 'probes of the protocol carry no token' },
+        serverReady: { open: 'probes of the protocol carry no token' },
         modelReady: 'models.read',
         serverMetadata: 'models.read',
         modelMetadata: 'models.read',

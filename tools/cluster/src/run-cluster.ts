@@ -125,7 +125,11 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     (running.get(service as ClusterService) ?? [])
       .map((process) => process.listening)
       .filter((listening) => listening !== undefined);
-  const gateway = await createGateway({ replicasOf, services: clusterServices });
+  const gateway = await createGateway({
+    replicasOf,
+    services: clusterServices,
+    onBug: (text) => options.onOutput?.('gateway', text),
+  });
   const stop = async (): Promise<void> => {
     // All before any is waited for: who ends meanwhile is not missed.
     for (const process of all()) process.retire();

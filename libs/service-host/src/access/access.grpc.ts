@@ -36,7 +36,7 @@ export class AccessGrpc implements accessProto.AccessService {
 
   listTokens(): Promise<accessProto.ListTokensResponse> {
     return Promise.resolve({
-      tokens: this.parts.tokens.list().map((token) => summaryOf(token, token.state)),
+      tokens: this.parts.tokens.list().map((token) => tokenSummary(token, token.state)),
     });
   }
 
@@ -51,11 +51,11 @@ export class AccessGrpc implements accessProto.AccessService {
       by: asked?.caller?.name ?? '',
       ...(expiresIn === '' ? {} : { expiresInMs: parseDuration(expiresIn) }),
     });
-    return { token: summaryOf(token, 'valid'), secret };
+    return { token: tokenSummary(token, 'valid'), secret };
   }
 
   async revokeToken({ token }: accessProto.RevokeTokenRequest): Promise<accessProto.RevokeTokenResponse> {
-    return { token: summaryOf(await this.parts.tokens.revoke(token), 'revoked') };
+    return { token: tokenSummary(await this.parts.tokens.revoke(token), 'revoked') };
   }
 
   async listAudit(request: accessProto.ListAuditRequest): Promise<accessProto.ListAuditResponse> {
@@ -87,7 +87,8 @@ function instantOf(field: string, text: string): number {
   );
 }
 
-const summaryOf = (token: ApiToken, state: TokenState): accessProto.TokenSummary => ({
+/** A token as it is told, without its hash. */
+export const tokenSummary = (token: ApiToken, state: TokenState): accessProto.TokenSummary => ({
   id: token.id,
   name: token.name,
   roles: [...token.roles],
