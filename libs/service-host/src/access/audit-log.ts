@@ -53,7 +53,7 @@ export class AuditLog {
 
   /** Writes that a change begins; resolves when that is durable. Answers what to end it with. Throws AUDIT_UNAVAILABLE. */
   async begin(call: AuditedCall): Promise<(ending: Ending) => void> {
-    const id = newId();
+    const id = newId('begun');
     const timeoutMs = this.parts.timeoutMs ?? 5_000;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -78,7 +78,7 @@ export class AuditLog {
     const { token, action, door, subject, address } = call;
     const same = JSON.stringify([token, action, door, subject, address, ending.status]);
     const waiting = this.#waiting.get(same);
-    if (waiting === undefined) this.#note(this.#record(newId(), call, ending), same);
+    if (waiting === undefined) this.#note(this.#record(newId('noted'), call, ending), same);
     else this.#waiting.set(same, { ...waiting, count: waiting.count + 1 });
   }
 
@@ -115,7 +115,7 @@ export class AuditLog {
       if (question.sinceMs !== undefined && Date.parse(record.at) < question.sinceMs - disorderMs) break;
       heads[newest]?.take();
       if (record.outcome === 'begun' && ended.delete(record.id)) continue;
-      if (record.outcome !== 'begun') ended.add(record.id);
+      if (record.outcome !== 'begun' && record.id.startsWith(begunPrefix)) ended.add(record.id);
       if (fits(record, question)) entries.push(record);
     }
     const more = (await Promise.all(heads.map((head) => head.peek()))).some(
@@ -124,7 +124,7 @@ export class AuditLog {
         (question.sinceMs === undefined || Date.parse(record.at) >= question.sinceMs - disorderMs),
     );
     if (!more) return { entries };
-    const places: Cursor = { ends: heads.map((head) => head.end), ended: [...ended].slice(-1_000) };
+    const places: Cursor = { ends: heads.map((head) => head.end), ended: [...ended].slice(-mostOpen) };
     return { entries, nextCursor: Buffer.from(JSON.stringify(places)).toString('base64url') };
   }
 
@@ -178,13 +178,18 @@ export class AuditLog {
   }
 }
 
-const newId = (): string => randomBytes(9).toString('base64url');
+/** Only a call that was written as begun has an id of that kind: its two entries are told as one. */
+const newId = (kind: 'begun' | 'noted'): string =>
+  `${kind === 'begun' ? begunPrefix : 'r_'}${randomBytes(9).toString('base64url')}`;
+const begunPrefix = 'c_';
 
 /** Processes write one partition; their clocks differ by less. */
 const disorderMs = 60_000;
 /** How many entries one call looks at; a filter that fits none must not read the whole topic. */
 const maxLookBack = 50_000;
 const pageSize = 200;
+/** Ended calls that a cursor remembers while their beginning is still to come: it has to fit into a URL. */
+const mostOpen = 200;
 
 function fits(record: AuditRecord, { sinceMs, untilMs, token, action, subject }: AuditQuestion): boolean {
   const atMs = Date.parse(record.at);
