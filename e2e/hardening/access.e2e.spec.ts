@@ -6,6 +6,7 @@ import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
+import { runCli } from '@rapport/cli';
 import { repositoryRoot, startPlatform, type TestPlatform } from '@rapport/testing';
 
 const roles = ['read', 'decide', 'import', 'operate', 'admin'] as const;
@@ -72,7 +73,7 @@ async function ask(
 }
 
 /** One RPC with one request, whatever its kind: on the wire they are all streams. The code of its end. */
-async function call(path: string, secret: string | undefined, message: Buffer): Promise<number> {
+async function call(path: string, secret: string | undefined, message: Buffer): Promise<status> {
   const metadata = new Metadata();
   if (secret !== undefined) metadata.set('authorization', `Bearer ${secret}`);
   return await new Promise((resolve) => {
@@ -85,7 +86,7 @@ async function call(path: string, secret: string | undefined, message: Buffer): 
     );
     stream.on('data', () => undefined);
     stream.on('error', () => undefined);
-    stream.on('status', ({ code }: { code: number }) => resolve(code));
+    stream.on('status', ({ code }: { code: status }) => resolve(code));
     stream.write(message);
     stream.end();
   });
@@ -217,7 +218,7 @@ describe('who may do what', () => {
     const stream = client.makeBidiStreamRequest<object, Told>(
       '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
       (request) => Buffer.from(Ask.encode(Ask.fromObject(request)).finish()),
-      (bytes) => Told.toObject(Told.decode(bytes), { arrays: false }) as Told,
+      (bytes) => Told.toObject(Told.decode(bytes), { arrays: false }),
     );
     const told = async (request: object): Promise<Told> => {
       const answer = new Promise<Told>((resolve, reject) =>
@@ -303,6 +304,70 @@ async function until<T>(askOnce: () => Promise<T>, isIt: (answer: T) => boolean)
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+describe('the command line', () => {
+  /** Runs a command as JSON; the exit code beside what it said. */
+  async function rapport(
+    secret: string,
+    ...argv: string[]
+  ): Promise<{ code: number; out: unknown; err: string }> {
+    let out = '';
+    let err = '';
+    const code = await runCli([...argv, '--json'], {
+      out: (text) => (out += text),
+      err: (text) => (err += text),
+      interactive: false,
+      environment: {
+        RAPPORT_URL: platform.httpUrl,
+        RAPPORT_GRPC_ADDRESS: platform.grpcAddress,
+        RAPPORT_API_TOKEN: secret,
+      },
+      stopped: new AbortController().signal,
+    });
+    return { code, out: out === '' ? undefined : JSON.parse(out), err };
+  }
+
+  it('makes a token, which opens what its role says, until it is revoked in the file without a restart', async () => {
+    const made = await rapport(
+      platform.apiToken,
+      'token',
+      'create',
+      'shop',
+      '--role',
+      'decide',
+      '--expires',
+      '1h',
+    );
+    expect([made.code, made.err]).toEqual([0, '']);
+    const { secret, token } = made.out as Made;
+    expect((await ask('GET', '/v2', secret)).status).toBe(200);
+    expect((await rapport(secret, 'tactics')).err).toContain('AUTH_FORBIDDEN');
+    const file = join(platform.dataDir, 'tokens.json');
+    const revoked = await rapport('', 'token', 'revoke', token.id, '--file', file);
+    expect(revoked).toMatchObject({ code: 0, out: { name: 'shop', state: 'revoked' } });
+    const refused = await until(
+      () => ask('GET', '/v2', secret),
+      (answer) => answer.status === 401,
+    );
+    expect(codeOf(refused.text)).toBe('AUTH_TOKEN_REVOKED');
+    const listed = (await rapport(platform.apiToken, 'token', 'list')).out as {
+      name: string;
+      state: string;
+    }[];
+    expect(listed).toContainEqual(expect.objectContaining({ name: 'shop', state: 'revoked' }));
+  });
+
+  it('reads the audit log, of a token or about somebody', async () => {
+    const { out } = await rapport(platform.apiToken, 'audit', '--since', '1h', '--token', 'the-import');
+    expect(out).toContainEqual(
+      expect.objectContaining({ action: 'people.read', outcome: 'refused', status: '403' }),
+    );
+    const about = await rapport(platform.apiToken, 'audit', '--about', 'user_id:ada', '--limit', '2');
+    expect(about.out).toHaveLength(2);
+    const made = await rapport(platform.apiToken, 'audit', '--action', 'tokens.manage', '--about', 'shop');
+    expect(made.out).toMatchObject([{ token: 'RAPPORT_API_TOKEN', outcome: 'done' }]);
+  });
+});
 
 describe('the audit log', () => {
   it('says who read whom, from where, and how it ended', async () => {

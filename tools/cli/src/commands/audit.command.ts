@@ -35,7 +35,10 @@ export function addAudit(program: Command, context: CommandContext): void {
     .action(async ({ about, limit, ...filters }: AuditOptions) => {
       await withPlatform(context, async ({ http }) => {
         const entries: accessProto.AuditEntry[] = [];
-        const question = new URLSearchParams({ ...filters, ...(about === undefined ? {} : { subject: about }) });
+        const question = new URLSearchParams({
+          ...filters,
+          ...(about === undefined ? {} : { subject: about }),
+        });
         for (let cursor: string | null = ''; cursor !== null && entries.length < limit;) {
           question.set('limit', String(Math.min(pageSize, limit - entries.length)));
           if (cursor !== '') question.set('cursor', cursor);
@@ -68,7 +71,8 @@ function listing(entries: readonly accessProto.AuditEntry[]): string {
 }
 
 function readInstant(text: string): string {
-  if (/^\d+(\.\d+)?(ms|s|m|h|d|w)$/.test(text)) return new Date(Date.now() - parseDuration(text)).toISOString();
+  if (/^\d+(\.\d+)?(ms|s|m|h|d|w)$/.test(text))
+    return new Date(Date.now() - parseDuration(text)).toISOString();
   if (!Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
   throw new InvalidArgumentError('expected an ISO 8601 instant, or how long ago: 2h, 7d');
 }

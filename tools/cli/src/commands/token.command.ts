@@ -35,7 +35,12 @@ export function addToken(program: Command, context: CommandContext): void {
     .description('make a token; its secret is shown once and kept nowhere')
     .argument('<name>', 'letters, digits, dots, dashes, underscores')
     .option('--role <role>', 'read, decide, import, operate or admin; may be given several times', gather, [])
-    .option('--allow <action>', 'a single action beside the roles, for example people.read.personal', gather, [])
+    .option(
+      '--allow <action>',
+      'a single action beside the roles, for example people.read.personal',
+      gather,
+      [],
+    )
     .option('--expires <duration>', 'how long it is good, for example 90d; without: until it is revoked')
     .option('--file <path>', fileHelp)
     .action(async (name: string, { role, allow, expires = '', file }: CreateOptions) => {
