@@ -19,7 +19,7 @@ export function accessPage({ doors, roles, actions }) {
   const shown = doors.filter(({ door }) => !door.startsWith('HEAD ')).sort((a, b) => (a.door < b.door ? -1 : 1));
   return `# Who may do what
 
-Made by \`node tools/bin/access-table.mjs\` from what each route and RPC declares; \`npm run checks -- access\` tells when it is not current. How tokens are made: [keys](how-to/keys.md). What is written of their use: [audit](how-to/audit.md).
+Made by \`node tools/bin/access-table.mjs\` from what each route and RPC declares; \`npm run checks -- access\` tells when it is not current. How tokens are made: [tokens](how-to/tokens.md). What is written of their use: [audit](how-to/audit.md).
 
 ## Actions and roles
 \`RAPPORT_API_TOKEN\` is \`admin\`. Audited \`change\`: written before it is done, and not done where that fails; \`read\`: written soon after; \`no\`: has a ledger of its own, or says nothing about anybody.
