@@ -1,22 +1,34 @@
+import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  Metadata,
   Server,
   ServerCredentials,
-  status as GrpcStatus,
+  type Metadata,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { RapportError, messageOf, type ErrorStatus } from '@rapport/kernel';
+import { RapportError } from '@rapport/kernel';
 import { accessProblem, actions, type Access } from './access/actions.js';
 import type { AuditedCall, AuditLog, Ending } from './access/audit-log.js';
 import { subjectOf } from './access/audit-subject.js';
 import type { Asked, Caller, Gate } from './access/gate.js';
 import { addressOfPeer } from './access/wrong-tokens.js';
+import { BoundedReader } from './bounded-reader.js';
+import {
+  guardCalls,
+  guardedDefinition,
+  guardEntrance,
+  valueIn,
+  type Authorize,
+  type CallRules,
+} from './call-guard.js';
+import { statusNameOf, toStatus } from './grpc-status.js';
+import { Inflow } from './inflow.js';
+import { smallLimits, usualLimits, type MessageLimits } from './message-limits.js';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
 /** What an implementation may ask about a call beyond its request; absent for calls in process. */
@@ -32,6 +44,10 @@ export interface GrpcBinding {
   readonly implementation: object;
   /** What each method asks of its caller, by its key in the contract; a method without stops the start. */
   readonly access: Readonly<Record<string, Access>>;
+  /** Who judges the callers of methods that are open: those that ask for write keys, say. */
+  readonly authorize?: Readonly<Record<string, Authorize>>;
+  /** What a request message may cost; what is not named is as usual: 1 MiB, 50,000 objects. */
+  readonly limits?: Partial<MessageLimits>;
 }
 
 /** A binding whose access names every method of the contract, and no other. */
@@ -39,74 +55,89 @@ export const grpcBinding = <Contract extends ServiceContract>(
   contract: Contract,
   implementation: object,
   access: { readonly [Method in keyof Contract['methods']]: Access },
-): GrpcBinding => ({ contract, implementation, access: access });
+  more: Pick<GrpcBinding, 'authorize' | 'limits'> = {},
+): GrpcBinding => ({
+  contract,
+  implementation,
+  access: access as Readonly<Record<string, Access>>,
+  ...more,
+});
 
 type Method = (request: unknown, context?: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
 
-const statusCodes: Record<ErrorStatus, GrpcStatus> = {
-  invalid: GrpcStatus.INVALID_ARGUMENT,
-  unauthenticated: GrpcStatus.UNAUTHENTICATED,
-  forbidden: GrpcStatus.PERMISSION_DENIED,
-  not_found: GrpcStatus.NOT_FOUND,
-  conflict: GrpcStatus.FAILED_PRECONDITION,
-  too_large: GrpcStatus.INVALID_ARGUMENT,
-  exhausted: GrpcStatus.RESOURCE_EXHAUSTED,
-  unavailable: GrpcStatus.UNAVAILABLE,
-  unimplemented: GrpcStatus.UNIMPLEMENTED,
-  internal: GrpcStatus.INTERNAL,
-};
-
-/** The name of the status that a failure is answered with. */
-const statusNameOf = (thrown: unknown): string =>
-  GrpcStatus[thrown instanceof RapportError ? statusCodes[thrown.status] : GrpcStatus.INTERNAL];
-
-function toStatus(
-  thrown: unknown,
-  onBug: (thrown: unknown) => void,
-): { code: GrpcStatus; details: string; metadata: Metadata } {
-  const metadata = new Metadata();
-  if (thrown instanceof RapportError) {
-    metadata.set('rapport-code', thrown.code);
-    if (thrown.status === 'exhausted') metadata.set('retry-after', thrown.detail ?? '1');
-    return { code: statusCodes[thrown.status], details: `${thrown.code}: ${thrown.message}`, metadata };
-  }
-  onBug(thrown);
-  return { code: GrpcStatus.INTERNAL, details: `INTERNAL: ${messageOf(thrown)}`, metadata };
-}
-
 export interface GrpcServerOptions {
   readonly bindings: readonly GrpcBinding[];
+  /** Judges every call of a method that asks for an action; health and reflection are open. */
   readonly gate: Gate;
   /** Absent: nothing is audited. */
   readonly audit?: Pick<AuditLog, 'begin' | 'note'>;
+  /** Bytes of requests that are on their way in at once. */
+  readonly maxInFlightBytes: number;
+  /** How long a request message may take to come. */
+  readonly messageTimeoutMs: number;
+  /** How long a client may take nothing of an answer. */
+  readonly writeTimeoutMs: number;
   readonly onBug: (thrown: unknown) => void;
 }
 
+/** Calls of one connection at once; a client with more of them waits or opens another. */
+const maxConcurrentStreams = 1000;
+
 /** gRPC with health (`grpc.health.v1`) and reflection (v1 and v1alpha) over grpc-js. */
 export class GrpcServer {
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': 64 << 20,
-    'grpc.max_send_message_length': 64 << 20,
-  });
+  readonly #server: Server;
+  readonly #inflow: Inflow;
   readonly #health: HealthImplementation;
   readonly #names: readonly string[];
   readonly #access = new Map<string, Access>();
-  readonly #callers = new WeakMap<Metadata, Caller>();
   readonly #streaming = new Set<string>();
+  readonly #callers = new WeakMap<Metadata, Caller>();
 
   constructor(readonly options: GrpcServerOptions) {
+    this.#inflow = new Inflow(options.maxInFlightBytes, options.messageTimeoutMs, () => performance.now());
+    const rules = new Map<string, CallRules>();
+    this.#server = new Server({
+      'grpc.max_send_message_length': 64 << 20,
+      'grpc.max_concurrent_streams': maxConcurrentStreams,
+      interceptors: [
+        guardCalls({
+          rulesOf: (path) => rules.get(path) ?? { limits: smallLimits, authorize: undefined },
+          inflow: this.#inflow,
+          writeTimeoutMs: options.writeTimeoutMs,
+          onBug: options.onBug,
+        }),
+      ],
+    });
+    guardEntrance(this.#server);
     for (const binding of options.bindings) {
-      for (const [key, method] of Object.entries(binding.contract.methods)) {
-        this.#access.set(pathOf(binding.contract, method), declaredAccess(binding, key));
-        if (method.responseStream) this.#streaming.add(pathOf(binding.contract, method));
+      const { contract } = binding;
+      const limits = { ...usualLimits, ...binding.limits };
+      for (const [key, method] of Object.entries(contract.methods)) {
+        const path = pathOf(contract, method);
+        const access = declaredAccess(binding, key);
+        this.#access.set(path, access);
+        if (method.responseStream) this.#streaming.add(path);
+        const own = binding.authorize?.[key];
+        rules.set(path, {
+          limits,
+          authorize: typeof access === 'string' ? this.authorize : own && this.#ownRule(own),
+        });
       }
-      this.#server.addService(serviceDefinition(binding.contract), this.#handlers(binding));
+      const definition = serviceDefinition(contract, (bytes) => new BoundedReader(bytes, limits));
+      this.#server.addService(guardedDefinition(definition), this.#handlers(binding));
     }
     this.#names = ['', ...options.bindings.map((binding) => binding.contract.fullName)];
     this.#health = new HealthImplementation(
       Object.fromEntries(this.#names.map((name) => [name, 'NOT_SERVING' as const])),
     );
-    this.#health.addToServer(this.#server);
+    this.#health.addToServer(this.#others);
+  }
+
+  /** Where ready-made services are added: their messages are decoded under guard too. */
+  get #others(): Server {
+    const addService: Server['addService'] = (definition, implementation) =>
+      this.#server.addService(guardedDefinition(definition), implementation);
+    return { addService } as Server;
   }
 
   /** Lets clients ask for the contracts. */
@@ -115,7 +146,7 @@ export class GrpcServer {
     const { ReflectionService } = await import('@grpc/reflection');
     const files = new Set(this.options.bindings.map(({ contract }) => protoFileOf(contract)));
     const packages = await load([...files], { keepCase: true, includeDirs: [protoDir()] });
-    new ReflectionService(packages).addToServer(this.#server);
+    new ReflectionService(packages).addToServer(this.#others);
   }
 
   /** Every RPC of a binding, by path, with what it asks for. */
@@ -127,7 +158,7 @@ export class GrpcServer {
    * Judges a call by its path and metadata alone, so that nothing of its body has to be read for that. Paths that are
    * not of a binding (health, reflection) are open. Throws the AUTH_* errors.
    */
-  authorize(path: string, metadata: Metadata, peer: string): void {
+  readonly authorize = (path: string, metadata: Metadata, peer: string): void => {
     const access = this.#access.get(path);
     if (typeof access !== 'string') return;
     const approach = {
@@ -149,7 +180,24 @@ export class GrpcServer {
       )?.({ outcome: 'refused', status: 'PERMISSION_DENIED' });
       throw thrown;
     }
-  }
+  };
+
+  /** A rule of the binding's own for an open method; it may ask who has a token, which is judged as everywhere. */
+  readonly #ownRule =
+    (own: Authorize) =>
+    (path: string, metadata: Metadata, peer: string): void => {
+      const value = valueIn(metadata);
+      own(path, value, peer, () => {
+        const authorization = value('authorization');
+        if (authorization === undefined) return undefined;
+        try {
+          return this.options.gate.recognise({ authorization, address: addressOfPeer(peer), door: path });
+        } catch {
+          // Counted and slowed down as a wrong token is; what is missing is told by the rule.
+          return undefined;
+        }
+      });
+    };
 
   /** What ends the audit entry of a call that is not begun in it; undefined where it is not audited. */
   #note(
@@ -207,6 +255,11 @@ export class GrpcServer {
     });
   }
 
+  /** Bytes in memory of requests that are not complete. */
+  get arriving(): number {
+    return this.#inflow.bytes;
+  }
+
   /** What health says, for the server and each of its services. */
   setServing(serving: boolean): void {
     for (const name of this.#names) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
@@ -215,6 +268,7 @@ export class GrpcServer {
   /** Lets calls in hand end, at most for the grace period. */
   async stop(graceMs: number): Promise<void> {
     this.setServing(false);
+    this.#inflow.stop();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         this.#server.forceShutdown();
@@ -245,16 +299,18 @@ export class GrpcServer {
   ): UntypedServiceImplementation[string] {
     const fail = (thrown: unknown): ReturnType<typeof toStatus> => toStatus(thrown, this.options.onBug);
     const open = (call: OpenCall): [Method, CallContext] => {
-      this.authorize(path, call.metadata, call.getPeer());
       if (method === undefined)
         throw new RapportError('RPC_UNIMPLEMENTED', 'unimplemented', `${contract.name} is not built yet`);
-      const value = (name: string): string | undefined => call.metadata.get(name)[0]?.toString();
       const abort = new AbortController();
       call.on('cancelled', () => abort.abort());
       const caller = this.#callers.get(call.metadata);
       return [
         method,
-        { metadata: value, cancelled: abort.signal, ...(caller === undefined ? {} : { caller }) },
+        {
+          metadata: valueIn(call.metadata),
+          cancelled: abort.signal,
+          ...(caller === undefined ? {} : { caller }),
+        },
       ];
     };
     const audited = async (
@@ -290,21 +346,23 @@ export class GrpcServer {
       Parameters<handleServerStreamingCall<unknown, unknown>>[0];
     const stream = (call: StreamCall): void => {
       void (async () => {
+        let cancelled: AbortSignal | undefined;
         try {
           const [run, context] = open(call);
+          const signal = (cancelled = context.cancelled);
           // Iterating the call itself would destroy it, answers and all, when the last request has come.
           const requests = contract.requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
           await audited(call, context.caller, async () => {
             const answers = run(requests, context) as AsyncIterable<unknown>;
             for await (const response of answers) {
-              if (context.cancelled.aborted) break;
-              if (!call.write(response))
-                await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
+              if (signal.aborted) break;
+              if (!call.write(response)) await once(call, 'drain', { signal });
             }
           });
           call.end();
         } catch (thrown) {
-          call.emit('error', fail(thrown));
+          // What breaks because the call has ended is told to nobody.
+          if (cancelled?.aborted !== true) call.emit('error', fail(thrown));
         }
       })();
     };

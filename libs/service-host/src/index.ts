@@ -1,4 +1,11 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
+export {
+  documentUnusable,
+  recordUnprocessable,
+  rejectionsOf,
+  type Rejections,
+  type UnusableDocument,
+} from './rejections.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
 export {
   actions,
@@ -14,8 +21,20 @@ export { tokenSummary } from './access/access.grpc.js';
 export { Gate, seesPersonal, serviceToken, type Asked, type Caller } from './access/gate.js';
 export { askedBy, guardRoutes } from './access/guard-routes.js';
 export { TokenFile, type ApiToken } from './access/token-file.js';
-export { loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
+export { loadCredentials, type Credentials } from './credentials.js';
+export {
+  formatWriteKeys,
+  ownSource,
+  ownWriteKey,
+  type KeyHolder,
+  type KeyHolders,
+  type KeyKind,
+} from './write-keys.js';
+export { addressGroup, clientAddress } from './client-address.js';
 export { grpcBinding, type CallContext, type GrpcBinding } from './grpc-server.js';
+export type { Authorize } from './call-guard.js';
+export type { MessageLimits } from './message-limits.js';
+export { BoundedReader } from './bounded-reader.js';
 export { serviceDefinition, type ServiceContract } from './service-definition.js';
 export { runHost, type RunHostOptions, type RunningHost } from './run-host.js';
 export { runService } from './run-service.js';

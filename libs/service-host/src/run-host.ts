@@ -153,10 +153,14 @@ async function open(
   opened: { close(): Promise<void> | void }[],
 ): Promise<RunningHost> {
   const startedAtMs = Date.now();
+  tellUnsaidKinds(host);
   const onBug = (thrown: unknown): void =>
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
-  const http = createHttpServer(onBug, host.telemetry.tracing);
+  const http = createHttpServer(onBug, {
+    tracing: host.telemetry.tracing,
+    trustedProxies: config.trustedProxies,
+  });
   const doors = (): readonly GuardedDoor[] => [...routes, ...grpc.doors];
   const access = openAccess({
     credentials: host.credentials,
@@ -201,6 +205,9 @@ async function open(
     bindings: [...all.flatMap((room) => room.grpc ?? []), access.binding],
     gate: access.gate,
     audit: access.audit,
+    maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
+    messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
+    writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
     onBug,
   });
   for (const room of all) {
@@ -248,6 +255,17 @@ async function open(
     settle,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** A public key that counts as a server's lets anybody say anything about everybody. */
+function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
+  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
+  if (loopback || unsaid.length === 0) return;
+  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  telemetry.log.warn(
+    { sources },
+    'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
+  );
 }
 
 /** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */

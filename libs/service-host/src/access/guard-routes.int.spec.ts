@@ -96,6 +96,9 @@ describe('an RPC', () => {
           },
         ],
         gate,
+        maxInFlightBytes: 1,
+        messageTimeoutMs: 1,
+        writeTimeoutMs: 1,
         onBug: () => undefined,
       });
     const all = Object.fromEntries(

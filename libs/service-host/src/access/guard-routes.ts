@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { RapportError } from '@rapport/kernel';
+import { clientAddress } from '../client-address.js';
 import { accessProblem, actions, type Access, type Action } from './actions.js';
 import type { AuditedCall, AuditLog, Ending } from './audit-log.js';
 import { subjectOf } from './audit-subject.js';
@@ -51,7 +52,11 @@ export function guardRoutes(http: FastifyInstance, { gate, audit }: RouteGuard):
     const door = doors.join(', ');
     const { audited } = actions[access];
     before(route, 'onRequest', (request, _reply, done) => {
-      const approach = { authorization: request.headers.authorization, address: request.ip, door };
+      const approach = {
+        authorization: request.headers.authorization,
+        address: clientAddress(request),
+        door,
+      };
       try {
         request.caller = gate.recognise(approach);
         gate.judge(request.caller, access, approach);
@@ -66,7 +71,7 @@ export function guardRoutes(http: FastifyInstance, { gate, audit }: RouteGuard):
       action: access,
       door,
       subject: subjectOf(request.query, request.params, request.body),
-      address: request.ip,
+      address: clientAddress(request),
     });
     if (audited === 'change') {
       before(route, 'preHandler', (request, _reply, done) => {

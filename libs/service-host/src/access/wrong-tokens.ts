@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { addressGroup } from '../client-address.js';
 
 /** Wrong tokens that an address may send before it is slowed down. */
 const freeTries = 10;
@@ -34,7 +34,7 @@ export class WrongTokens {
   /** Notes a wrong token; answers how many seconds its sender must wait, 0 while it is still told plainly. */
   note(address: string): { readonly waitS: number; readonly quiet: boolean } {
     const nowMs = this.now();
-    const key = networkOf(address);
+    const key = addressGroup(address);
     const known = this.#addresses.get(key);
     // The one that was silent longest is the first of the map.
     this.#addresses.delete(key);
@@ -58,23 +58,8 @@ export class WrongTokens {
   }
 }
 
-/** What counts as one address: an IPv6 client has a whole /64 to itself. */
-export function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain;
-  const [head = '', tail] = (plain.split('%')[0] ?? '').split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
-}
-
 /** The address of a gRPC peer: `127.0.0.1:5000`, `[::1]:5000`, or as it comes. */
 export function addressOfPeer(peer: string): string {
   const match = /^(?:ipv[46]:)?\[?(.*?)\]?:\d+$/.exec(peer);
-  return match?.[1] ?? peer;
+  return (match?.[1] ?? peer).replace(/^::ffff:(?=\d+\.)/i, '');
 }

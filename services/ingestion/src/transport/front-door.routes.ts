@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { eventTypes, type EventType } from '@rapport/contracts';
+import { clientAddress } from '@rapport/service-host';
 import type { IngestionConfig } from '../ingestion.config.js';
 import { answerJson, corsHeaders, errorJson } from './answers.js';
 import type { FrontDoor } from './front-door.js';
 import { acceptPixel } from './pixel.js';
 import { settingsOf } from './settings.js';
-import type { Entrance } from './visit.js';
+import { leaveUnread } from './request-body.js';
+import type { Caller, Entrance } from './visit.js';
 
 export interface FrontDoorRoutes {
   readonly door: FrontDoor;
@@ -14,6 +16,13 @@ export interface FrontDoorRoutes {
 
 /** Why these routes ask for no token. */
 const open = 'the front door judges write keys';
+
+/** A request as it stands at the door; the answer is written here. */
+function arriving(request: FastifyRequest, reply: FastifyReply): Omit<Caller, 'key'> {
+  return { request: request.raw, response: reply.raw, address: clientAddress(request) };
+}
+
+const missingSource = 'expected ?source=NAME of letters, digits, dots, dashes and underscores, at most 64';
 
 /** A source's name: what an import may call itself. */
 const sourceName = /^[\w.-]{1,64}$/;
@@ -31,7 +40,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
     (entrance: Entrance) =>
     (request: FastifyRequest, reply: FastifyReply): void => {
       reply.hijack();
-      door.enter(entrance, request.raw, reply.raw);
+      door.enter(entrance, arriving(request, reply));
     };
   const describe = (summary: string) => ({ config: { open }, schema: { tags: ['ingestion'], summary } });
   const hidden = { config: { open }, schema: { hide: true } };
@@ -61,10 +70,9 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
       reply.hijack();
       const { source } = request.query;
       if (source !== undefined && sourceName.test(source))
-        return door.enter(imports, request.raw, reply.raw, source);
-      request.raw.resume();
-      const expected = 'expected ?source=NAME of letters, digits, dots, dashes and underscores, at most 64';
-      answerJson(reply.raw, 400, errorJson('INGESTION_SOURCE_MISSING', expected), false);
+        return door.enter(imports, arriving(request, reply), { key: 'import', source, kind: 'server' });
+      const body = errorJson('INGESTION_SOURCE_MISSING', missingSource);
+      answerJson(reply.raw, 400, body, false, leaveUnread(request.raw));
     },
   );
 
@@ -74,7 +82,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
     (request, reply) => {
       reply.hijack();
       const { writeKey } = request.params;
-      if (door.keys.sourceOf(writeKey) === undefined) {
+      if (door.keys.find(writeKey) === undefined) {
         answerJson(
           reply.raw,
           404,
@@ -89,7 +97,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
     describe('Takes one call as an image: data is the event, base64 or JSON'),
     (request, reply) => {
       reply.hijack();
-      acceptPixel(door, limits.events, request.params.type, request.query.data, reply.raw);
+      acceptPixel(door, limits.events, request.params.type, request.query.data, arriving(request, reply));
     },
   );
   http.options(
