@@ -168,7 +168,7 @@ describe('credentials', () => {
       expect(await answer).toMatchObject({
         status: GrpcStatus.UNAUTHENTICATED,
         code: 'AUTH_TOKEN_MISSING',
-        details: expect.stringContaining('AUTH_TOKEN_MISSING: expected the header Authorization') as string,
+        details: expect.stringContaining('AUTH_TOKEN_MISSING: expected the header Authorization') as unknown as string,
       });
       // What HTTP/2 lets a client send unasked, and what was under way when it was told.
       expect(session.socket.bytesWritten).toBeLessThan(windowsUnderWay);
