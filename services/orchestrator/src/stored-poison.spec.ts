@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { encodeJson, topics, type DecisionRecord, type RejectedEvent } from '@rapport/contracts';
 import type { ProfileId } from '@rapport/kernel';
 import type { JourneyDefinition } from '@rapport/playbook';
+import { decisionCollection, unpublishedCollection } from './adapters/document-decision-ledger.js';
 import { deliveryCollection } from './adapters/document-delivery-store.js';
 import { journeyCollection } from './adapters/document-journey-store.js';
 import { outcomeCollection } from './adapters/document-lift-store.js';
@@ -129,6 +130,31 @@ describe('amounts', () => {
       }),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('decisions that the log can never take', () => {
+  it('hold up neither a start nor the decisions beside them', async () => {
+    const ledger = await world.store.collection(decisionCollection);
+    const marks = await world.store.collection(unpublishedCollection);
+    for (const [id, profileId] of [
+      ['d_1', 'p_1'],
+      ['d_2', 'p_'.padEnd(2000, '2')],
+      ['d_3', 'p_3'],
+    ] as const) {
+      const record = { decisionId: id, profileId, at: new Date(startMs).toISOString(), candidates: [] };
+      await ledger.write([{ id, doc: { record: JSON.stringify(record), tactic: null } }]);
+      await marks.write([{ id, doc: { at: record.at } }]);
+    }
+    const room = await world.start();
+    await room.settle();
+    const published = await world.read<DecisionRecord>(topics.decisionsMade);
+    expect(published.map(({ decisionId }) => decisionId).sort()).toEqual(['d_1', 'd_3']);
+    expect(await world.read(topics.rejected)).toMatchObject([
+      { stage: 'decisions', document: { collection: 'decisions', id: 'd_2' } },
+    ]);
+    await room.stop();
+    expect(await marks.count()).toBe(0);
   });
 });
 
