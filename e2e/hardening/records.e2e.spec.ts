@@ -8,7 +8,8 @@ import { openLmdbEventLog } from '@rapport/event-log';
 import { profileIdOf, type Identifier } from '@rapport/kernel';
 import { startPlatform, type TestPlatform } from '@rapport/testing';
 import { limitEvents } from './limit-events.js';
-import { nearlyGood, readTopics } from './limit-records.js';
+import { readTopics } from './limit-records.js';
+import { appendNearlyGood } from './raw-records.js';
 
 const startIso = '2026-11-29T10:00:00.000Z';
 /** What no topic promises. */
@@ -95,19 +96,6 @@ async function fillTopics(dataDir: string): Promise<number> {
   await good(2);
   await log.close();
   return readTopics.length * shapeless.length * 4 + 1;
-}
-
-/** Values that a reader may let through and that no room expects. */
-async function appendNearlyGood(dataDir: string, perTopic: number, seed: number): Promise<void> {
-  const log = await openLmdbEventLog({ path: join(dataDir, 'log') });
-  for (const topic of readTopics) {
-    const values = fc.sample(nearlyGood(topic), { numRuns: perTopic, seed });
-    await log.append(
-      topic,
-      values.map((value, n) => ({ key: `k${n}`, value: Buffer.from(value) })),
-    );
-  }
-  await log.close();
 }
 
 describe('records that can never be processed', () => {
