@@ -1,3 +1,4 @@
+export { consentChoices, type ConsentChoices } from './consent-choices.js';
 export { cloudEventHeaders, decodeJson, encodeJson, eventTypes, partitionCount, topics } from './topics.js';
 export {
   readRecords,
@@ -36,6 +37,7 @@ export type {
   SegmentTransition,
   TopicDeclaration,
   TraitValue,
+  Trust,
 } from './topics.js';
 /** Messages and service of proto/rapport/ingestion/v1/ingestion.proto. */
 export * as ingestionProto from './generated/rapport/ingestion/v1/ingestion.js';

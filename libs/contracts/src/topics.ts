@@ -9,6 +9,12 @@ export interface JsonObject {
 export const eventTypes = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const;
 export type EventType = (typeof eventTypes)[number];
 
+/**
+ * How far what an event says is trusted. `browser`: it came with a public write key, which anybody can read off a page
+ * (docs/adr/0017). Absent: with a key that only servers have.
+ */
+export type Trust = 'browser';
+
 /** `events.accepted.v1`, key origin: authenticated, validated, normalised, clock-corrected. */
 export interface AcceptedEvent {
   readonly type: EventType;
@@ -34,6 +40,8 @@ export interface AcceptedEvent {
   readonly receivedAt: string;
   /** The name of the source whose write key it came with. */
   readonly source: string;
+  /** Only events of browser keys have it. */
+  readonly trust?: Trust;
   /** Only `alias` has it: the identifier that `identifiers[0]` was known by before. */
   readonly previous?: Identifier;
 }
@@ -48,6 +56,8 @@ export interface RejectedEvent {
   readonly code: string;
   readonly detail: string;
   readonly source?: string;
+  /** As of an accepted event: what is replayed is trusted no further than when it came. */
+  readonly trust?: Trust;
   readonly rejectedAt: string;
   /** The original text, cut at 32 KiB. */
   readonly original: string;

@@ -25,6 +25,8 @@ export interface Submission extends Arrivals {
 export interface AcceptedMeter {
   accepted(source: string, count: number): void;
   rejected(code: IngestionErrorCode): void;
+  /** A part of an accepted event that has no effect. */
+  ignored(code: IngestionErrorCode): void;
 }
 
 export interface AcceptEventsParts extends CheckParts {
@@ -66,6 +68,7 @@ export class AcceptEvents {
       const verdict = checkEvent(events[index], submission, this.parts, gathered);
       verdicts[index] = verdict;
       if (verdict.code !== undefined) meter.rejected(verdict.code);
+      for (const { code } of verdict.ignored ?? []) meter.ignored(code);
     }
     const { accepted, rejected } = gathered;
     queue.add(accepted, rejected, new PendingAnswer(submission, verdicts, meter, accepted.length));

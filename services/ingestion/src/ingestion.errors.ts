@@ -14,11 +14,19 @@ export const ingestionErrors = {
   INGESTION_BATCH_TOO_MANY: 'the batch has too many events',
   INGESTION_WRITE_KEY_MISSING: 'no write key',
   INGESTION_WRITE_KEY_UNKNOWN: 'unknown write key',
+  /** gRPC takes server keys only: browser keys are counted by address, which it cannot tell behind a proxy. */
+  INGESTION_WRITE_KEY_BROWSER: 'a browser key where only server keys are taken',
   /** `POST /v1/import` and the administrative RPCs ask for the API token. */
   INGESTION_TOKEN_MISSING: 'no or a wrong API token',
   INGESTION_SOURCE_MISSING: 'no source named',
   /** Over capacity: try again after `Retry-After` seconds; nothing was accepted. */
   INGESTION_OVER_CAPACITY: 'over capacity',
+  /** A browser key, from one address: try again after `Retry-After` seconds; nothing was accepted. */
+  INGESTION_RATE_LIMITED: 'too many events of a browser key from one address',
+  /** Said of an accepted event: an identifier that a browser key may not name people by was left out. */
+  INGESTION_BROWSER_IDENTIFIER: 'an identifier of a browser key was ignored',
+  /** Said of an accepted event: a browser key grants a consent only for the device that it speaks of. */
+  INGESTION_BROWSER_CONSENT: 'a consent of a browser key was ignored',
   /** The log did not take the events: nothing was accepted. */
   INGESTION_LOG_UNAVAILABLE: 'the event log is unavailable',
   /** An event is not an object. */

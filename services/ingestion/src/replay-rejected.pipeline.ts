@@ -110,6 +110,7 @@ export class ReplayRejected {
         events: [timedAsReceived(original, rejection)],
         arrival: {
           source: rejection.source ?? 'unknown',
+          ...(rejection.trust === undefined ? {} : { trust: rejection.trust }),
           receivedAtMs,
           receivedAt: formatInstant(receivedAtMs),
           sentAt: undefined,

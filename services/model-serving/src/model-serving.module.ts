@@ -56,10 +56,12 @@ export function createModelServingRoom(host: Host): Room {
     grpc: [
       {
         contract: modelsProto.ModelsServiceDefinition,
+        limits: rowLimits,
         implementation: new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
       },
       {
         contract: inferenceProto.GRPCInferenceServiceDefinition,
+        limits: tensorLimits,
         implementation: new InferenceGrpc(shelf, infer, isReady),
       },
     ],
@@ -84,6 +86,11 @@ export function createModelServingRoom(host: Host): Room {
     },
   };
 }
+
+/** Tensors are large, and of few parts: as much as the HTTP form takes; 16 million numbers of four bytes each. */
+const tensorLimits = { maxBytes: 64 << 20, maxObjects: 250_000, maxReads: 17_000_000 };
+/** Rows of features, each a map. */
+const rowLimits = { maxBytes: 16 << 20, maxObjects: 1_000_000, maxReads: 5_000_000 };
 
 /** The recommender, from its start on. */
 class Recommendations {

@@ -20,6 +20,10 @@ export const profilesErrors = {
   consentRefused: 'PROFILES_CONSENT_REFUSED',
   /** The room has not opened its collections yet. */
   starting: 'PROFILES_STARTING',
+  /** WatchProfiles: as many watch as may at once. */
+  watchersTooMany: 'PROFILES_WATCHERS_TOO_MANY',
+  /** WatchProfiles: changes came faster than they were read, and some are gone. */
+  watchTooSlow: 'PROFILES_WATCH_TOO_SLOW',
   /** A cursor did not come from here. */
   cursorInvalid: 'PROFILES_CURSOR_INVALID',
 } as const;

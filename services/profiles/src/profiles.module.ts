@@ -33,13 +33,13 @@ import { ProfilesCounts } from './profiles.metrics.js';
 import { ReadProfiles } from './read-profiles.pipeline.js';
 import { PersonFinder } from './steps/find-person.js';
 import type { PeopleAtHand } from './steps/people-at-hand.js';
+import { ChangeWatch } from './transport/change-watch.js';
 import { DefinitionSweep } from './transport/definition-sweep.js';
 import { DueTimers } from './transport/due-timers.js';
 import { Horizon } from './transport/horizon.js';
 import { consumeProfileTopics } from './transport/profile-topics.consumer.js';
 import { ProfilesGrpc, type ProfilesGrpcParts } from './transport/profiles.grpc.js';
 import { mountProfiles } from './transport/profiles.http.js';
-import { watchChanges } from './transport/watch-changes.js';
 import { UpdateProfiles } from './update-profiles.pipeline.js';
 
 /** The token under which Nest knows the room. */
@@ -64,6 +64,7 @@ interface OpenRoom extends ProfilesGrpcParts {
   readonly sweep: DefinitionSweep;
   readonly pipeline: UpdateProfiles;
   readonly predictor: ModelsPredictor;
+  readonly changeWatch: ChangeWatch;
   readonly countPeople: () => Promise<number>;
 }
 
@@ -112,6 +113,7 @@ export function createProfilesRoom(host: Host): Room {
     }),
     stop: async () => {
       open?.timers.stop();
+      open?.changeWatch.stop();
       // A sweep that waits for the consumer ends with it.
       await Promise.all([open?.sweep.stop(), open?.consumer.stop()]);
       await open?.pipeline.close();
@@ -213,6 +215,7 @@ async function openRoom(
     const partition = pipeline.ports.feed.partitionOf(profileId);
     return assigned().includes(partition) ? pipeline.handOf(partition) : undefined;
   };
+  const changeWatch = new ChangeWatch(log, config);
   const finder = new PersonFinder({ people, identifiers, handOf }, definitions);
   return {
     consumer,
@@ -220,12 +223,13 @@ async function openRoom(
     sweep,
     pipeline,
     predictor,
+    changeWatch,
     countPeople: () => people.count(),
     read: new ReadProfiles({ clock, definitions, finder, people, timeline, members }),
     ownEvents: new IngestionOwnEvents(
       calls.to<ingestionProto.IngestionService>(ingestionProto.IngestionServiceDefinition),
       ownWriteKey(host.credentials.apiToken),
     ),
-    watch: (stopped) => watchChanges(log, stopped),
+    watch: (stopped) => changeWatch.changes(stopped),
   };
 }

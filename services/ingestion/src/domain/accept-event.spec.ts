@@ -15,7 +15,11 @@ const arrival = (more: Partial<Arrival> = {}): Arrival => ({
   clientIp: undefined,
   ...more,
 });
-const rules = { isBlocked: blockedValueRule({ blockedValues: ['Walk-In'] }), violationOf: () => undefined };
+const rules = {
+  isBlocked: blockedValueRule({ blockedValues: ['Walk-In'] }),
+  violationOf: () => undefined,
+  browserExternalIds: new Set(['ga_client_id']),
+};
 const accept = (raw: RawEvent, more: Partial<Arrival> = {}) => acceptEvent(raw, 'm1', arrival(more), rules);
 const accepted = (raw: RawEvent, more: Partial<Arrival> = {}) => {
   const event = accept(raw, more);

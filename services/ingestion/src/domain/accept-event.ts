@@ -1,5 +1,11 @@
 import { amountLimit, fitsKeys, partsOf, type Identifier } from '@rapport/kernel';
-import { eventTypes, type AcceptedEvent, type EventType, type JsonObject } from '@rapport/contracts';
+import {
+  eventTypes,
+  type AcceptedEvent,
+  type EventType,
+  type JsonObject,
+  type Trust,
+} from '@rapport/contracts';
 import { presentEventName } from './event-names.js';
 import { maxIdentifiers, readEmail, readExternalIds, readId, unfit } from './identifiers.js';
 import { correctedInstant, earliestMs, formatInstant, maxAheadMs, parseInstant } from './instants.js';
@@ -14,6 +20,8 @@ export const maxLevels = 32;
 export interface Arrival {
   /** The name of the source that the write key belongs to. */
   readonly source: string;
+  /** As the key's kind says; absent for server keys. */
+  readonly trust?: Trust;
   readonly receivedAtMs: number;
   /** The same as ISO 8601. */
   readonly receivedAt: string;
@@ -31,6 +39,8 @@ export interface Arrival {
 export interface EntranceRules {
   /** Whether an id is a value that stands for nobody. */
   readonly isBlocked: (value: string) => boolean;
+  /** Types of `context.externalIds` that browser keys may name people by. */
+  readonly browserExternalIds: ReadonlySet<string>;
   /** What the tracking plan has against an event of this name; undefined when nothing. */
   readonly violationOf: (event: string, properties: JsonObject | undefined) => string | undefined;
 }
@@ -69,7 +79,7 @@ export function acceptEvent(
   if (traits instanceof Refused) return traits;
   const context = readContext(raw, arrival);
   if (context instanceof Refused) return context;
-  const identifiers = readIdentifiers(raw, type, traits, context, rules.isBlocked);
+  const identifiers = readIdentifiers(raw, type, traits, context, arrival.trust, rules);
   if (identifiers instanceof Refused) return identifiers;
   const origin = identifiers[0] as Identifier;
   const accepted: Draft = {
@@ -80,6 +90,7 @@ export function acceptEvent(
     timestamp: '',
     receivedAt: arrival.receivedAt,
     source: arrival.source,
+    ...(arrival.trust === undefined ? {} : { trust: arrival.trust }),
   };
   const wrongTime = setInstants(accepted, raw, arrival);
   if (wrongTime !== undefined) return wrongTime;
@@ -139,7 +150,8 @@ function readIdentifiers(
   type: EventType,
   traits: JsonObject | undefined,
   context: JsonObject | undefined,
-  isBlocked: (value: string) => boolean,
+  trust: Trust | undefined,
+  { isBlocked, browserExternalIds }: EntranceRules,
 ): readonly Identifier[] | Refused {
   const userId = readId(raw['userId'], 'user_id', 'userId');
   if (userId instanceof Refused) return userId;
@@ -156,18 +168,14 @@ function readIdentifiers(
     const external = readExternalIds(context);
     if (external instanceof Refused) return external;
     for (const one of external) {
-      if (isBlocked(partsOf(one).value)) blocked = true;
+      const { type: kind, value } = partsOf(one);
+      if (trust === 'browser' && !browserExternalIds.has(kind)) continue;
+      if (isBlocked(value)) blocked = true;
       else if (!identifiers.includes(one)) identifiers.push(one);
     }
   }
-  // The traits of a group call describe the group: its address is not the person's.
-  const own = type === 'identify' ? readEmail(traits) : undefined;
-  const contextTraits = context?.['traits'];
-  const email =
-    own ??
-    (typeof contextTraits === 'object' && contextTraits !== null
-      ? readEmail(contextTraits as JsonObject)
-      : undefined);
+  // What a browser key says to be an address is a trait: it names nobody, or everybody could join everybody.
+  const email = trust === 'browser' ? undefined : readAddress(type, traits, context);
   if (email !== undefined && !identifiers.includes(email) && !isBlocked(partsOf(email).value))
     identifiers.push(email);
   if (identifiers.length === 0) {
@@ -178,7 +186,9 @@ function readIdentifiers(
         )
       : new Refused(
           'INGESTION_ID_MISSING',
-          'expected userId or anonymousId (or context.externalIds, or an e-mail trait); got none of them',
+          trust === 'browser'
+            ? 'expected userId or anonymousId, by which browser keys name people; got none of them'
+            : 'expected userId or anonymousId (or context.externalIds, or an e-mail trait); got none of them',
         );
   }
   if (identifiers.length > maxIdentifiers) {
@@ -188,6 +198,21 @@ function readIdentifiers(
     );
   }
   return identifiers;
+}
+
+/** The person's e-mail address as an event has it. The traits of a group call describe the group: its address is not the person's. */
+export function readAddress(
+  type: EventType,
+  traits: JsonObject | undefined,
+  context: JsonObject | undefined,
+): Identifier | undefined {
+  const contextTraits = context?.['traits'];
+  return (
+    (type === 'identify' ? readEmail(traits) : undefined) ??
+    (typeof contextTraits === 'object' && contextTraits !== null
+      ? readEmail(contextTraits as JsonObject)
+      : undefined)
+  );
 }
 
 /** Sets timestamp, originalTimestamp and sentAt; answers what is wrong with them. */

@@ -6,6 +6,7 @@ import {
   type EntranceRules,
   type RawEvent,
 } from '../domain/accept-event.js';
+import { ignoredOf } from '../domain/ignored.js';
 import { holdsNul, kindOf, Refused } from '../domain/json-fields.js';
 import type { Arrivals } from '../domain/arrivals.js';
 import type { Verdict } from '../domain/verdicts.js';
@@ -61,7 +62,9 @@ export function checkEvent(
       return refuse(tooLarge(bytes, maxEventBytes), raw, messageId, arrivals, gathered);
   }
   gathered.accepted.push(acceptedRecord(event, value, arrival.receivedAtMs));
-  return { messageId, accepted: true };
+  if (event.trust === undefined) return { messageId, accepted: true };
+  const ignored = ignoredOf(event);
+  return { messageId, accepted: true, ...(ignored.length === 0 ? {} : { ignored }) };
 }
 
 // Names of events and of traits become keys of documents, and MongoDB's must not hold it.
@@ -131,8 +134,11 @@ function refuse(
   const { code, detail } = refused;
   if (arrivals.replayed !== true) {
     const original = originalOf(given, messageId, arrivals);
-    const refusal = { messageId, source: arrival.source, code, detail, original };
-    gathered.rejected.push(rejectionRecord(ingestionStage, refusal, arrival.receivedAtMs));
+    const { source, trust, receivedAtMs } = arrival;
+    const by = { source, ...(trust === undefined ? {} : { trust }) };
+    gathered.rejected.push(
+      rejectionRecord(ingestionStage, { messageId, ...by, code, detail, original }, receivedAtMs),
+    );
   }
   return { messageId, accepted: false, code, detail };
 }

@@ -9,9 +9,12 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Struct } from "../../../google/protobuf/struct.js";
 
 export interface AcceptRequest {
-  /** Names the source; may instead come as metadata `x-write-key`. */
+  /**
+   * Names another source than the key in the metadata, which is judged before the request is read: `x-write-key`, or
+   * `authorization: Bearer` with the API token (then this one is needed). UNAUTHENTICATED without either.
+   */
   writeKey: string;
-  /** At most 2,500, each at most 32 KiB as JSON. */
+  /** At most 2,500, each at most 32 KiB as JSON; the whole request at most 500 KiB. */
   events: Event[];
   /** The client's clock when it sent this, ISO 8601; absent: no clock correction. */
   sentAt: string;
@@ -55,6 +58,7 @@ export interface AcceptResponse {
 }
 
 export interface AcceptStreamRequest {
+  /** As in AcceptRequest; holds for the requests behind it too. */
   writeKey: string;
   events: Event[];
   sentAt: string;
