@@ -70,7 +70,7 @@ async function measure(name: string, folder: string, options: BenchmarkOptions):
   const documents = await openDocumentStore({ kind: 'lmdb', path: join(options.workDir, name) });
   try {
     const store = await DocumentRecommendationStore.open(documents, (_document, thrown) =>
-      Promise.reject(thrown as Error),
+      Promise.reject(thrown),
     );
     const update = createUpdateRecommendations(store);
     const sessions = gunzipSync(readFileSync(join(folder, 'train_sessions.txt.gz')))

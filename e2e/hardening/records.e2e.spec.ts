@@ -161,7 +161,7 @@ describe('records that can never be processed', () => {
 
   it('do not get past the door, whatever their lengths, widths, numbers and nesting: accepted is storable by every room', async () => {
     const before = await rejectedOf(platform);
-    const events = fc.sample(limitEvents, { numRuns: 400, seed: 13 });
+    const events = fc.sample(limitEvents, { numRuns: 250, seed: 13 });
     const results: { accepted: boolean }[] = [];
     for (let from = 0; from < events.length; from += 40)
       results.push(...(await platform.send(events.slice(from, from + 40))).body.results);
@@ -221,15 +221,15 @@ describe('records that can never be processed', () => {
   it('stop nobody after a restart either, nor do those that came meanwhile and are nearly in order', async () => {
     const before = await rejectedOf(platform);
     await platform.kill();
-    await appendNearlyGood(dataDir, 25, 13);
+    await appendNearlyGood(dataDir, 12, 13);
     platform = await startPlatform({ dataDir, virtualFrom: startIso });
     await expectWell(platform);
     const after = await rejectedOf(platform);
     expect(after.map(({ id }) => id)).toEqual(expect.arrayContaining(before.map(({ id }) => id)));
     expect(after.length).toBeGreaterThan(before.length);
-    const { body } = await platform.send([{ type: 'track', event: 'Order Completed', userId: 'raw' }]);
+    const { body } = await platform.send([{ type: 'track', event: 'Order Completed', userId: 'after' }]);
     expect(body.results).toMatchObject([{ accepted: true }]);
     await expectWell(platform);
-    expect(await eventsOf(platform, 'user_id:raw')).toBeGreaterThanOrEqual(4);
+    expect(await eventsOf(platform, 'user_id:after')).toBe(1);
   });
 });

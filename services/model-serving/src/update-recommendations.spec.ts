@@ -22,9 +22,7 @@ let opened = 0;
 
 beforeAll(async () => {
   documents = await openDocumentStore({ kind: 'lmdb', path: folder });
-  store = await DocumentRecommendationStore.open(documents, (_document, thrown) =>
-    Promise.reject(thrown as Error),
-  );
+  store = await DocumentRecommendationStore.open(documents, (_document, thrown) => Promise.reject(thrown));
 });
 afterAll(async () => {
   await documents.close();
