@@ -22,7 +22,9 @@ let opened = 0;
 
 beforeAll(async () => {
   documents = await openDocumentStore({ kind: 'lmdb', path: folder });
-  store = await DocumentRecommendationStore.open(documents, (_document, thrown) => Promise.reject(thrown));
+  store = await DocumentRecommendationStore.open(documents, async (_document, thrown) => {
+    throw thrown;
+  });
 });
 afterAll(async () => {
   await documents.close();
