@@ -1,4 +1,10 @@
-import { decodeJson, topics, type DecisionRecord, type ProfileChange } from '@rapport/contracts';
+import {
+  decodeJson,
+  topics,
+  type DecisionRecord,
+  type Delivery,
+  type ProfileChange,
+} from '@rapport/contracts';
 import type { ConsumeFailure, Consumer, EventLog, LogRecord } from '@rapport/event-log';
 import type { MeasureLift } from '../measure-lift.pipeline.js';
 import type { RunJourneys } from '../run-journeys.pipeline.js';
@@ -22,7 +28,7 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
   const { log, journeys, lift, timers } = parts;
   return await log.consume({
     group: journeysGroup,
-    topics: [topics.profilesChanged.name, topics.decisionsMade.name],
+    topics: [topics.profilesChanged.name, topics.decisionsMade.name, topics.deliveriesRecorded.name],
     onAssigned: async (partition) => {
       await journeys.republish(partition);
       await lift.takeOver(partition);
@@ -37,6 +43,10 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
       await lift.takeHandovers(batch.partition);
       if (batch.topic === topics.decisionsMade.name) {
         await lift.decided(batch.partition, valuesOf<DecisionRecord>(batch.records));
+        return;
+      }
+      if (batch.topic === topics.deliveriesRecorded.name) {
+        await journeys.delivered(batch.partition, valuesOf<Delivery>(batch.records));
         return;
       }
       const changes = valuesOf<ProfileChange>(batch.records);
