@@ -10,6 +10,8 @@ export interface DeliveryLanesOptions {
   /** One try; resolves when its result is durable. Throws when nothing can be said: then it is asked again. */
   readonly attempt: (one: StoredDelivery) => Promise<Attempted>;
   readonly onFailure: (thrown: unknown) => void;
+  /** How long a lane rests after it could not be worked. Default 1 s. */
+  readonly restMs?: number;
 }
 
 /** What a try says about its destination. */
@@ -24,7 +26,7 @@ export interface Attempted {
 const mostInHand = 32;
 /** A timer can wait no longer than about 24 days; a minute also catches a clock that was set. */
 const longestSleepMs = 60_000;
-const afterFailureMs = 1_000;
+const defaultRestMs = 1_000;
 
 /** What goes to one destination. */
 class DestinationLane {
@@ -296,6 +298,6 @@ export class DeliveryLanes {
       this.#ready.add(lane);
       this.#pump();
       this.#told();
-    }, afterFailureMs).unref();
+    }, this.options.restMs ?? defaultRestMs).unref();
   }
 }
