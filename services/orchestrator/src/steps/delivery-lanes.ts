@@ -38,7 +38,7 @@ class DestinationLane {
   limit = 1;
   isSuspect = false;
   isReading = false;
-  /** What ended while the store was read: it may be among what was found. */
+  /** Tries that ended while the store is read: what is found may show them as they were before. */
   readonly ended = new Set<string>();
   isResting = false;
   timer: NodeJS.Timeout | undefined;
@@ -264,6 +264,7 @@ export class DeliveryLanes {
         const place = { channel, partition, destination };
         // What is written while this reads notes its own due, so the slate is wiped first.
         lane.dues.set(partition, Infinity);
+        lane.ended.clear();
         try {
           const limit = mostInHand + lane.inFlight + lane.hand.length;
           const found = await store.due(place, nowMs, limit);
@@ -285,7 +286,6 @@ export class DeliveryLanes {
       this.#rest(lane, thrown);
     } finally {
       lane.isReading = false;
-      lane.ended.clear();
       this.#again(lane);
     }
   }
