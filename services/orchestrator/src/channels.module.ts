@@ -1,7 +1,7 @@
 import { cloudEventHeaders, encodeJson, topics, type Delivery } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, VirtualClock } from '@rapport/kernel';
-import { ownWriteKey, type Host } from '@rapport/service-host';
+import { ownWriteKey, rejectionsOf, type Host } from '@rapport/service-host';
 import { channelsOf } from './adapters/channels/registry.js';
 import { DocumentChannelSwitches, switchCollection } from './adapters/document-channel-switches.js';
 import { deliveryCollection, DocumentDeliveryStore } from './adapters/document-delivery-store.js';
@@ -19,7 +19,7 @@ import { awaitUpstream } from './steps/await-upstream.js';
 import { takenOver } from './steps/due-timers.js';
 import { createFinishMessages, type FinishMessages } from './steps/finish-messages.js';
 import { createStillWanted, type StillWanted } from './steps/still-wanted.js';
-import { consumeRequestedMessages } from './transport/requested-messages.consumer.js';
+import { consumeRequestedMessages, deliverStage } from './transport/requested-messages.consumer.js';
 
 interface Line {
   readonly channel: Channel;
@@ -60,6 +60,11 @@ export class ChannelParts {
       people,
       news: createIngestionFailureNews(host.calls, ownWriteKey(host.credentials.apiToken)),
       record: async (deliveries) => this.#record(deliveries),
+      reject: async (state, thrown) =>
+        rejectionsOf(host, deliverStage).document(
+          { collection: deliveryCollection.name, id: state.messageId, content: state },
+          thrown,
+        ),
     });
     this.#sink =
       config.RAPPORT_SMTP_URL === undefined
@@ -120,6 +125,7 @@ export class ChannelParts {
 
   async #open(name: string, channel: Channel): Promise<Line> {
     const { log, clock, random, telemetry } = this.host;
+    const rejections = rejectionsOf(this.host, deliverStage);
     const deliver = new DeliverMessages({
       name,
       channel,
@@ -142,6 +148,7 @@ export class ChannelParts {
       log,
       channel: name,
       deliver,
+      rejections,
       onFailure: ({ partition, thrown, retryInMs }) =>
         telemetry.log.error(
           { channel: name, partition, cause: messageOf(thrown), retryInMs },

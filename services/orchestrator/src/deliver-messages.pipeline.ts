@@ -5,10 +5,10 @@
 // a crash repeats at most what was in flight, under the same id. A message once stored is sent by no second record.
 // Failure: tried again with growing waits for as long as configured, then `failed`; an operator may have it replayed.
 import type { RequestedMessage } from '@rapport/contracts';
-import { fitsKeys, fnv1a32, messageOf, type Clock, type Random } from '@rapport/kernel';
+import { fitsKeys, fnv1a32, isPoison, messageOf, type Clock, type Random } from '@rapport/kernel';
 import { nextTryMs } from './domain/retries.js';
 import type { Channel, SendResult } from './ports/channel.js';
-import type { DeliveryState, DeliveryStore, StoredDelivery } from './ports/delivery-store.js';
+import type { DeliveryState, DeliveryStore, EndReason, StoredDelivery } from './ports/delivery-store.js';
 import { DeliveryLanes, type Attempted } from './steps/delivery-lanes.js';
 import type { FinishMessages } from './steps/finish-messages.js';
 import type { StillWanted } from './steps/still-wanted.js';
@@ -38,6 +38,8 @@ const longestDestinationBytes = 255;
 /** Whether a request is the one that an operator made after the message had ended. */
 const isReplay = ({ state, replays }: DeliveryState, { replay = 0 }: RequestedMessage): boolean =>
   replay > replays && (state === 'failed' || state === 'cancelled');
+
+const noMessage = { reason: 'unreadable', detail: 'its content is no longer kept' } as const;
 
 /** Delivers the messages of one channel. */
 export class DeliverMessages {
@@ -141,16 +143,13 @@ export class DeliverMessages {
   }
 
   async #attempt({ state, version }: StoredDelivery): Promise<Attempted> {
-    const { message, attempts, replays } = state;
-    const refusal = message && (await this.ports.stillWanted({ message, attempts, replays }));
+    const { message } = state;
+    const refusal = message === undefined ? noMessage : await this.#refusal(state, message);
     if (message === undefined || refusal !== undefined) {
-      const { reason, detail } = refusal ?? {
-        reason: 'tactic_unknown',
-        detail: 'the message is no longer kept',
-      };
-      const atMs = this.ports.clock.now();
       const { dueMs: _due, ...rest } = state;
-      await this.#end({ ...rest, state: 'cancelled', reason, detail, atMs }, version);
+      const { reason, detail } = refusal ?? noMessage;
+      const end = reason === 'unreadable' ? 'failed' : 'cancelled';
+      await this.#end({ ...rest, state: end, reason, detail, atMs: this.ports.clock.now() }, version);
       return { destination: 'unasked' };
     }
     const result = await this.#send(message);
@@ -165,6 +164,19 @@ export class DeliverMessages {
     return stood === true && after.dueMs !== undefined
       ? { destination, dueMs: after.dueMs }
       : { destination };
+  }
+
+  /** Why it is not sent. What cannot be looked at now is asked again; what never can be must not hold up its lane. */
+  async #refusal(
+    { attempts, replays }: DeliveryState,
+    message: RequestedMessage,
+  ): Promise<{ readonly reason: EndReason; readonly detail: string } | undefined> {
+    try {
+      return await this.ports.stillWanted({ message, attempts, replays });
+    } catch (thrown) {
+      if (!isPoison(thrown)) throw thrown;
+      return { reason: 'unreadable', detail: `whether it may be sent cannot be said: ${messageOf(thrown)}` };
+    }
   }
 
   async #send(message: RequestedMessage): Promise<SendResult> {

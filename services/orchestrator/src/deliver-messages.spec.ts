@@ -130,14 +130,17 @@ describe('mail', () => {
 });
 
 /** A webhook receiver that answers with the statuses given, then 200. */
-async function receiver(...statuses: number[]) {
+async function receiver(...answers: (number | { status: number; retryAfter: string })[]) {
   const got: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((incoming, response) => {
     let body = '';
     incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
     incoming.on('end', () => {
       got.push({ headers: incoming.headers, body });
-      response.writeHead(statuses.shift() ?? 200, { location: 'http://127.0.0.1:1/' }).end('ok');
+      const answer = answers.shift() ?? 200;
+      const { status, ...more } = typeof answer === 'number' ? { status: answer } : answer;
+      const headers = 'retryAfter' in more ? { 'retry-after': more.retryAfter } : {};
+      response.writeHead(status, { location: 'http://127.0.0.1:1/', ...headers }).end('ok');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -181,6 +184,38 @@ describe('webhooks', () => {
       data: { tactic: 'reminder', content: { reason: 'call' } },
     });
     expect(await delivered()).toMatchObject([{ outcome: 'sent', attempts: 3, detail: 'answered 200' }]);
+  });
+
+  it.each([
+    [[400], 'failed'],
+    [[401], 'failed'],
+    [[404], 'failed'],
+    [[422], 'failed'],
+    [[408, 200], 'sent'],
+    [[425, 200], 'sent'],
+    [[429, 200], 'sent'],
+    [[500, 503, 200], 'sent'],
+  ])('that are answered %j end as %s, each answer asked for once', async (statuses, outcome) => {
+    const { got, url } = await receiver(...statuses);
+    world = await openTemporaryRoom(hooks(url));
+    const room = await world.start();
+    await request('m_1', 'crm', url, {});
+    await world.advanceTo(room, startMs + 10_000);
+    await world.advanceTo(room, startMs + 60_000);
+    expect(got).toHaveLength(statuses.length);
+    expect(await delivered()).toMatchObject([{ outcome, attempts: statuses.length }]);
+  });
+
+  it('wait as long as the receiver asks for', async () => {
+    const { got, url } = await receiver({ status: 429, retryAfter: '600' });
+    world = await openTemporaryRoom(hooks(url));
+    const room = await world.start();
+    await request('m_1', 'crm', url, {});
+    await world.advanceTo(room, startMs + 599_000);
+    expect(got).toHaveLength(1);
+    await world.advanceTo(room, startMs + 600_000);
+    expect(got).toHaveLength(2);
+    expect(await delivered()).toMatchObject([{ outcome: 'sent', attempts: 2 }]);
   });
 
   it('stop for good when the receiver says that it is gone', async () => {

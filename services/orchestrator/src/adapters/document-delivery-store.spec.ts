@@ -68,7 +68,7 @@ describe('deliveries in the store', () => {
           const wanted = all
             .filter(
               (one) =>
-                (profileIds?.includes(one.profileId) ?? true) &&
+                (profileIds?.some((id) => id === one.profileId) ?? true) &&
                 [state ?? one.state, tactic ?? one.tactic, channel ?? one.channel].join() ===
                   [one.state, one.tactic, one.channel].join() &&
                 one.atMs >= fromMs &&

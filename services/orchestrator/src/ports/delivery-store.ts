@@ -5,9 +5,10 @@ export type MessageState = 'waiting' | 'sent' | 'failed' | 'cancelled';
 
 /** Why a message ended without having been sent. */
 export type EndReason =
-  /** Failed: the other side's last word, or not taken for as long as is tried. */
+  /** Failed: the other side's last word; not taken for as long as is tried; nothing that could be sent. */
   | 'refused'
   | 'given_up'
+  | 'unreadable'
   /** Cancelled: what was looked at before a try. */
   | 'person_unknown'
   | 'tactic_unknown'

@@ -1,4 +1,5 @@
 import type { Delivery } from '@rapport/contracts';
+import { sparing } from '@rapport/kernel';
 import type { CapLedger } from '../ports/cap-ledger.js';
 import type { DeliveryState, DeliveryStore, StoredDelivery } from '../ports/delivery-store.js';
 import type { FailureNews } from '../ports/failure-news.js';
@@ -12,6 +13,8 @@ export interface FinishPorts {
   readonly news: FailureNews;
   /** Resolves when the deliveries are durable in `deliveries.recorded.v1`. */
   readonly record: (deliveries: readonly Delivery[]) => Promise<void>;
+  /** Puts a message that cannot be gone on with into `events.rejected.v1`; resolves when it is durable. */
+  readonly reject: (state: DeliveryState, thrown: unknown) => Promise<void>;
 }
 
 /**
@@ -22,17 +25,28 @@ export interface FinishPorts {
 export type FinishMessages = (ended: readonly StoredDelivery[]) => Promise<void>;
 
 export function createFinishMessages(ports: FinishPorts): FinishMessages {
-  return async (ended) => {
-    if (ended.length === 0) return;
+  const finish = async (ended: readonly StoredDelivery[]): Promise<void> => {
     for (const { state } of ended) {
       if (state.state !== 'sent' && state.message !== undefined) await giveBack(ports, state);
     }
     await ports.record(ended.map(({ state }) => toDelivery(state)));
-    await ports.store.write(
-      ended.map(({ state: { unrecorded: _unrecorded, ...state }, version }) => ({ state, version })),
-    );
+    await ports.store.write(ended.map(unmarked));
   };
+  return async (ended) =>
+    sparing(ended, finish, async (one, thrown) => {
+      // What can never be told stays in the store and the rejected topic alone.
+      await ports.reject(one.state, thrown);
+      await ports.store.write([unmarked(one)]);
+    });
 }
+
+const unmarked = ({
+  state: { unrecorded: _unrecorded, ...state },
+  version,
+}: StoredDelivery): StoredDelivery => ({
+  state,
+  version,
+});
 
 async function giveBack({ people, caps, news }: FinishPorts, state: DeliveryState): Promise<void> {
   const { message, profileId } = state;

@@ -1,5 +1,5 @@
 import type { RequestedMessage } from '@rapport/contracts';
-import { parseIdentifier, profileIdOf, type Identifier } from '@rapport/kernel';
+import { isProfileId, parseIdentifier, profileIdOf, type Identifier } from '@rapport/kernel';
 import { requestInvalid } from '../orchestrator.errors.js';
 import type { DeliveryState, DeliveryStore, MessageFilter, MessageState } from '../ports/delivery-store.js';
 import type { PersonReader } from '../ports/person-reader.js';
@@ -48,7 +48,7 @@ export function createLookUpMessages({ store, people, request }: LookUpMessagesP
   /** Messages stay under the profile that they were decided for: each identifier may have been one. */
   const profileIdsOf = async (person: string): Promise<readonly string[]> => {
     const known = await people.read(person);
-    if (known === undefined) return [person.startsWith('p_') ? person : profileIdOf(parseIdentifier(person))];
+    if (known === undefined) return [isProfileId(person) ? person : profileIdOf(parseIdentifier(person))];
     const former = known.identifiers.map((identifier) => profileIdOf(identifier as Identifier));
     return [...new Set([known.profileId, ...former])];
   };

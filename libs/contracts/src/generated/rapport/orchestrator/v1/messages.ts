@@ -16,7 +16,7 @@ export interface MessageStanding {
   /** waiting, sent, failed or cancelled. */
   state: string;
   /**
-   * Why it ended without having been sent: refused or given_up (failed); person_unknown, tactic_unknown, no_consent,
+   * Why it ended without having been sent: refused, given_up or unreadable (failed); person_unknown, tactic_unknown, no_consent,
    * suppressed, address_gone or capped (cancelled). Empty otherwise.
    */
   reason: string;
