@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { openLmdbDocumentStore, type DocumentStore } from '@rapport/document-store';
-import type { DeliveryState, MessageFilter } from '../ports/delivery-store.js';
+import type { DeliveryState } from '../ports/delivery-store.js';
 import { deliveryCollection, DocumentDeliveryStore } from './document-delivery-store.js';
 
 let dir: string;
