@@ -1,15 +1,5 @@
 import { duration, readConfig, wholeNumber, z } from '@rapport/config';
-import { messageOf, parseDuration } from '@rapport/kernel';
 import type { ChannelDefinition } from '@rapport/playbook';
-
-function readWaits(text: string, context: z.RefinementCtx): readonly number[] {
-  try {
-    return text.split(',').map((wait) => parseDuration(wait.trim()));
-  } catch (thrown) {
-    context.addIssue({ code: 'custom', message: messageOf(thrown) });
-    return z.NEVER;
-  }
-}
 
 const schema = z.object({
   /** Where this platform is reached from outside: unsubscribe links begin with it. */
@@ -29,10 +19,12 @@ const schema = z.object({
   RAPPORT_MAIL_SINK_MESSAGES: wholeNumber(10_000, 1, 1_000_000),
   /** Whether webhooks may go to private and loopback addresses. Default: only while the platform itself is on loopback. */
   RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: z.stringbool().optional(),
-  /** How long a webhook may take to answer. */
-  RAPPORT_WEBHOOK_TIMEOUT: duration('15s'),
-  /** Waits before the tries after the first, with commas between; their number is the number of tries less one. */
-  RAPPORT_DELIVERY_RETRIES: z.string().default('5s,30s,2m,10m,1h').transform(readWaits),
+  /** How long a receiver may take: to connect, to answer. A mail server may be silent three times as long. */
+  RAPPORT_DELIVERY_TIMEOUT: duration('10s'),
+  /** For how long a message that is not taken is tried again, with waits that double from 5 s to 15 min; then it has failed. */
+  RAPPORT_DELIVERY_RETRY_FOR: duration('1d'),
+  /** Messages of a channel in flight at a time, to one destination half of them; what kill -9 repeats at most. */
+  RAPPORT_DELIVERY_AT_ONCE: wholeNumber(16, 1, 1000),
   /** An event or segment entry that is older than this when it comes in is history: no journey starts on it. */
   RAPPORT_JOURNEY_MAX_AGE: duration('1d'),
   /** How long a due step waits for events that were received before it and are still on their way. */
@@ -47,8 +39,6 @@ const schema = z.object({
 export type OrchestratorConfig = z.output<typeof schema> & {
   /** Secrets of webhook channels, by channel name; a channel without one sends unsigned. */
   readonly webhookSecrets: ReadonlyMap<string, string>;
-  /** RAPPORT_DELIVERY_RETRIES, read. */
-  readonly retryWaitsMs: readonly number[];
 };
 
 export function readOrchestratorConfig(
@@ -61,6 +51,5 @@ export function readOrchestratorConfig(
     const secret = variable === undefined ? undefined : environment[variable];
     if (secret !== undefined && secret !== '') webhookSecrets.set(name, secret);
   }
-  const read = readConfig(schema, environment);
-  return { ...read, webhookSecrets, retryWaitsMs: read.RAPPORT_DELIVERY_RETRIES };
+  return { ...readConfig(schema, environment), webhookSecrets };
 }

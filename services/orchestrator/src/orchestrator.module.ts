@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { decisionsProto, journeysProto } from '@rapport/contracts';
-import { messageOf, VirtualClock } from '@rapport/kernel';
+import { decisionsProto, journeysProto, messagesProto } from '@rapport/contracts';
+import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
 import {
   grpcBinding,
   HOST,
@@ -12,16 +12,20 @@ import {
   type Room,
 } from '@rapport/service-host';
 import { answerJsonOf } from './adapters/record-json.js';
+import { createRequestMessages } from './adapters/event-log-message-requests.js';
 import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
 import { ChannelParts } from './channels.module.js';
 import { createDecisionParts, type DecisionParts } from './decisions.module.js';
 import { JourneyParts } from './journeys.module.js';
 import { readOrchestratorConfig, type OrchestratorConfig } from './orchestrator.config.js';
 import { OrchestratorMetrics } from './orchestrator.metrics.js';
+import { createLookUpMessages, type LookUpMessages } from './steps/look-up-messages.js';
 import { DecisionsGrpc } from './transport/decisions.grpc.js';
 import { mountDecide } from './transport/decide.http.js';
 import { JourneysGrpc } from './transport/journeys.grpc.js';
 import { mountMail } from './transport/mail.http.js';
+import { MessagesGrpc } from './transport/messages.grpc.js';
+import { mountMessages } from './transport/messages.http.js';
 import { mountTactics } from './transport/tactics.http.js';
 import { mountUnsubscribe } from './transport/unsubscribe.http.js';
 
@@ -38,6 +42,7 @@ export class OrchestratorRoom implements Room {
   readonly #decisions: DecisionParts;
   readonly #journeys: JourneyParts;
   readonly #channels: ChannelParts;
+  readonly #messages: LookUpMessages;
   #sweep: NodeJS.Timeout | undefined;
   #isStarted = false;
 
@@ -46,8 +51,14 @@ export class OrchestratorRoom implements Room {
     this.#metrics = new OrchestratorMetrics(host.telemetry);
     this.#decisions = createDecisionParts(host, this.#config, this.#metrics);
     this.#journeys = new JourneyParts(host, this.#config, this.#metrics, this.#decisions);
-    this.#channels = new ChannelParts(host, this.#config, this.#metrics);
+    this.#channels = new ChannelParts(host, this.#config, this.#metrics, this.#decisions);
     const { answer, ledger, people } = this.#decisions;
+    this.#messages = createLookUpMessages({
+      store: this.#channels.store,
+      people,
+      request: createRequestMessages(host.log),
+    });
+    const messages = new MessagesGrpc(this.#messages);
     const decisions = new DecisionsGrpc({ answer, ledger, clock: host.clock, onAnswered: this.#answered });
     const journeys = new JourneysGrpc({ store: this.#journeys.store, people });
     this.grpc = [
@@ -63,6 +74,10 @@ export class OrchestratorRoom implements Room {
         cancelInstance: 'journeys.write',
         simulate: 'journeys.read',
       }),
+      grpcBinding(messagesProto.MessagesServiceDefinition, messages, {
+        listMessages: 'messages.read',
+        replayMessages: 'messages.replay',
+      }),
     ];
   }
 
@@ -71,6 +86,7 @@ export class OrchestratorRoom implements Room {
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts });
     mountMail(http, { sink: () => this.#channels.sink, loopback: this.host.loopback });
+    mountMessages(http, { messages: this.#messages });
     const unsubscribe = createIngestionUnsubscriber(
       this.host.calls,
       ownWriteKey(this.host.credentials.apiToken),

@@ -23,3 +23,17 @@ export function emailOf(person: Person): string | undefined {
   if (typeof said === 'string' && said.includes('@')) return said.trim();
   return person.identifiers.find((one) => one.startsWith('email:'))?.slice('email:'.length);
 }
+
+/** How an event names somebody: the account, else a device, else the address. */
+export function namesOf(identifiers: readonly string[]): {
+  readonly userId: string;
+  readonly anonymousId: string;
+  readonly traits: Readonly<Record<string, string>>;
+} {
+  const valueOf = (type: string): string =>
+    identifiers.find((one) => one.startsWith(`${type}:`))?.slice(type.length + 1) ?? '';
+  const userId = valueOf('user_id');
+  const anonymousId = userId === '' ? valueOf('anonymous_id') : '';
+  const email = valueOf('email');
+  return { userId, anonymousId, traits: email === '' ? {} : { email } };
+}
