@@ -6,6 +6,7 @@ import { channelsOf } from './adapters/channels/registry.js';
 import { DocumentChannelSwitches, switchCollection } from './adapters/document-channel-switches.js';
 import { deliveryCollection, DocumentDeliveryStore } from './adapters/document-delivery-store.js';
 import { LateCollection } from './adapters/late-collection.js';
+import { SecretsFile } from './adapters/secrets-file.js';
 import { mailCollection, SmtpMailSink } from './adapters/smtp-mail-sink.js';
 import { DeliverMessages } from './deliver-messages.pipeline.js';
 import type { OrchestratorConfig } from './orchestrator.config.js';
@@ -56,7 +57,7 @@ export class ChannelParts {
       const channel = kind.open(definition, {
         clock: this.host.clock,
         smtpUrl,
-        webhookSecret: this.config.webhookSecrets.get(definition.name),
+        webhookSecret: this.#webhookSecretOf(definition.name),
         webhookTimeoutMs: this.config.RAPPORT_WEBHOOK_TIMEOUT,
         allowPrivateAddresses: this.config.RAPPORT_WEBHOOK_PRIVATE_ADDRESSES ?? this.host.loopback,
         switches: new DocumentChannelSwitches(this.#switches),
@@ -88,6 +89,18 @@ export class ChannelParts {
       await channel.close();
     }
     await this.#sink?.close();
+  }
+
+  /** Never undefined for a webhook channel: what is not set is made where nothing is public, and refused elsewhere. */
+  #webhookSecretOf(channel: string): string | undefined {
+    const known = this.config.webhookSecrets.get(channel);
+    if (known === undefined || known.secret !== undefined) return known?.secret;
+    const { variable } = known;
+    this.host.telemetry.log.info(
+      { channel, variable },
+      'webhooks are signed with a secret from secrets.json of the data folder, because its variable is not set',
+    );
+    return new SecretsFile(this.config.RAPPORT_DATA_DIR).forWebhooks(variable);
   }
 
   async #open(name: string, channel: Channel): Promise<Line> {

@@ -103,7 +103,11 @@ describe('mail', () => {
   });
 
   it('waits longer and longer for a server that is not there, and gives up in the end', async () => {
-    const environment = { RAPPORT_SMTP_URL: 'smtp://127.0.0.1:9', RAPPORT_DELIVERY_RETRIES: '5s,1m' };
+    const environment = {
+      RAPPORT_SMTP_URL: 'smtp://127.0.0.1:9',
+      RAPPORT_PUBLIC_URL: 'https://mail.example.com',
+      RAPPORT_DELIVERY_RETRIES: '5s,1m',
+    };
     world = await openTemporaryRoom(playbook(), { environment });
     const room = await world.start();
     await request('m_1', 'email', 'ada@example.com', mail);

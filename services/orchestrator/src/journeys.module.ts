@@ -13,6 +13,7 @@ import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import { RunJourneys } from './run-journeys.pipeline.js';
 import { awaitUpstream } from './steps/await-upstream.js';
 import { DueTimers, takenOver } from './steps/due-timers.js';
+import { createNoteRefusals, type NoteRefusals } from './steps/note-refusals.js';
 import { consumeProfileChanges } from './transport/profile-changes.consumer.js';
 
 /** How old the sums behind GET /v1/tactics may be. */
@@ -25,6 +26,7 @@ export class JourneyParts {
   readonly #host: Host;
   readonly #journeys: RunJourneys;
   readonly #lift: MeasureLift;
+  readonly #noteRefusals: NoteRefusals;
   readonly #timers: DueTimers;
   readonly #collections;
   readonly #handovers = new Set<Promise<void>>();
@@ -65,6 +67,7 @@ export class JourneyParts {
       partitionOf,
       onHandover: (partition) => this.#kick(partition),
     });
+    this.#noteRefusals = createNoteRefusals(decisions.refusals);
     this.#timers = new DueTimers({
       clock: host.clock,
       nextDue: async (partition) => this.store.nextDue(partition),
@@ -94,6 +97,7 @@ export class JourneyParts {
       log: this.#host.log,
       journeys: this.#journeys,
       lift: this.#lift,
+      noteRefusals: this.#noteRefusals,
       timers: this.#timers,
       onFailure: (failure) => this.#failed(failure),
     });

@@ -13,11 +13,14 @@ import {
 } from '@rapport/service-host';
 import { answerJsonOf } from './adapters/record-json.js';
 import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
+import { senderOf } from './adapters/channels/email.js';
+import { unsubscribeIdOf } from './adapters/decision-ids.js';
 import { ChannelParts } from './channels.module.js';
 import { createDecisionParts, type DecisionParts } from './decisions.module.js';
 import { JourneyParts } from './journeys.module.js';
 import { readOrchestratorConfig, type OrchestratorConfig } from './orchestrator.config.js';
 import { OrchestratorMetrics } from './orchestrator.metrics.js';
+import { createUnsubscribe } from './steps/unsubscribe.js';
 import { DecisionsGrpc } from './transport/decisions.grpc.js';
 import { mountDecide } from './transport/decide.http.js';
 import { JourneysGrpc } from './transport/journeys.grpc.js';
@@ -42,7 +45,7 @@ export class OrchestratorRoom implements Room {
   #isStarted = false;
 
   constructor(readonly host: Host) {
-    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels);
+    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels, host.loopback);
     this.#metrics = new OrchestratorMetrics(host.telemetry);
     this.#decisions = createDecisionParts(host, this.#config, this.#metrics);
     this.#journeys = new JourneyParts(host, this.#config, this.#metrics, this.#decisions);
@@ -57,22 +60,23 @@ export class OrchestratorRoom implements Room {
   }
 
   routes = (http: FastifyInstance): void => {
-    const { answer, ledger, book, links, people } = this.#decisions;
+    const { answer, ledger, book, links, people, refusals } = this.#decisions;
     const authorize = this.#authorize;
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, authorize, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts, authorize });
     mountMail(http, { sink: () => this.#channels.sink, authorize, loopback: this.host.loopback });
-    const unsubscribe = createIngestionUnsubscriber(
-      this.host.calls,
-      ownWriteKey(this.host.credentials.apiToken),
-    );
+    const unsubscribe = createUnsubscribe({
+      people,
+      refusals,
+      record: createIngestionUnsubscriber(this.host.calls, ownWriteKey(this.host.credentials.apiToken)),
+      now: () => this.host.clock.now(),
+      eventIdOf: unsubscribeIdOf,
+    });
     mountUnsubscribe(http, {
       read: (token) => links.read(token),
-      unsubscribe: async (profileId, purpose) => {
-        const person = await people.read(profileId);
-        // Someone who was erased gets no messages anyway.
-        if (person !== undefined) await unsubscribe(person.identifiers, purpose);
-      },
+      unsubscribe,
+      now: () => this.host.clock.now(),
+      sender: senderOf(this.host.playbook.channels),
     });
   };
 

@@ -13,15 +13,21 @@ function toPerson(profile: profilesProto.Profile): Person {
     traits[name] = { value: trait.value as JsonValue, source, at, messageId };
   }
   const consent: Record<string, boolean> = {};
-  for (const [purpose, choice] of Object.entries(profile.consent)) consent[purpose] = choice.granted;
+  const chosenAtMs: Record<string, number> = {};
+  for (const [purpose, { granted, at, chosen }] of Object.entries(profile.consent)) {
+    consent[purpose] = granted;
+    if (chosen) chosenAtMs[purpose] = Date.parse(at);
+  }
   return {
     profileId: profile.profileId as ProfileId,
     version: Number(profile.version),
     identifiers: profile.identifiers,
     traits,
+    removedTraits: new Set(profile.removedTraits),
     computedTraits: profile.computedTraits ?? emptyObject,
     segments: new Set(profile.segments.map(({ name }) => name)),
     consent,
+    chosenAtMs,
     timezone: profile.timezone === '' ? 'UTC' : profile.timezone,
   };
 }

@@ -3,11 +3,13 @@ import type { ConsumeFailure, Consumer, EventLog, LogRecord } from '@rapport/eve
 import type { MeasureLift } from '../measure-lift.pipeline.js';
 import type { RunJourneys } from '../run-journeys.pipeline.js';
 import type { DueTimers } from '../steps/due-timers.js';
+import type { NoteRefusals } from '../steps/note-refusals.js';
 
 export interface ProfileChangesParts {
   readonly log: EventLog;
   readonly journeys: RunJourneys;
   readonly lift: MeasureLift;
+  readonly noteRefusals: NoteRefusals;
   readonly timers: DueTimers;
   readonly onFailure: (failure: ConsumeFailure) => void;
 }
@@ -40,6 +42,7 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
         return;
       }
       const changes = valuesOf<ProfileChange>(batch.records);
+      await parts.noteRefusals(changes);
       await journeys.apply(batch.partition, changes);
       await lift.changed(batch.partition, changes);
     },

@@ -112,7 +112,13 @@ export function mergeConsents(origins: readonly (readonly ConsentEntry[])[]): re
 export function consentsShown(entries: readonly ConsentEntry[]): ProfileView['consent'] {
   return Object.fromEntries(
     entries
-      .map(([purpose, granted, , source, atMs]) => [purpose, { granted, at: isoOf(atMs), source }] as const)
+      .map(
+        ([purpose, granted, chosen, source, atMs]) =>
+          [
+            purpose,
+            { granted, at: isoOf(atMs), source, ...(chosen === 1 ? { chosen: true } : {}) },
+          ] as const,
+      )
       .sort(([one], [other]) => (one < other ? -1 : 1)),
   );
 }

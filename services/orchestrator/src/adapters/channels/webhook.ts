@@ -11,8 +11,8 @@ import { guardedLookup, isInward } from './guarded-lookup.js';
 /** Standard Webhooks asks senders to stay below this. */
 const maxBodyBytes = 20_000;
 
-function signerOf(name: string, secret: string | undefined): Webhook | undefined {
-  if (secret === undefined) return undefined;
+function signerOf(name: string, secret: string | undefined): Webhook {
+  if (secret === undefined) throw playbookUnusable(`channel ${name}: expected a secret that signs; got none`);
   try {
     return new Webhook(secret);
   } catch (thrown) {
@@ -75,7 +75,7 @@ export const webhook: ChannelKind = {
           'content-type': 'application/json',
           'webhook-id': message.messageId,
           'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-          ...(signer ? { 'webhook-signature': signer.sign(message.messageId, at, body) } : {}),
+          'webhook-signature': signer.sign(message.messageId, at, body),
         },
         body,
         signal: AbortSignal.timeout(webhookTimeoutMs),
