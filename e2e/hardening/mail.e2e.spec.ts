@@ -70,7 +70,10 @@ const channels = `
 
 async function writePlaybook(dir: string): Promise<void> {
   await cp(join(repositoryRoot, 'playbook'), dir, { recursive: true });
-  await writeFile(join(dir, 'segments.yaml'), '- { name: joined, title: Joined, when: { did: { event: Joined } } }\n');
+  await writeFile(
+    join(dir, 'segments.yaml'),
+    '- { name: joined, title: Joined, when: { did: { event: Joined } } }\n',
+  );
   await writeFile(join(dir, 'tactics.yaml'), tactics.join(''));
   await writeFile(join(dir, 'journeys.yaml'), journeys.join(''));
   await writeFile(join(dir, 'channels.yaml'), channels);
@@ -189,7 +192,12 @@ describe('mail that does no harm', () => {
     expect(await events()).toBe(1);
     nowMs += 60_000;
     await platform.advanceTo(iso(nowMs));
-    await send({ type: 'track', userId: 'cyd', event: 'Consent Granted', properties: { purpose: 'marketing' } });
+    await send({
+      type: 'track',
+      userId: 'cyd',
+      event: 'Consent Granted',
+      properties: { purpose: 'marketing' },
+    });
     expect(await mailsAfter('offer', 'cyd')).toHaveLength(1);
     expect(await click(link)).toBe(200);
     expect(await mailsAfter('offer', 'cyd')).toEqual([]);
@@ -221,10 +229,15 @@ describe('mail that does no harm', () => {
       ...joins('joe', { email: 'joe@example.com' }),
     );
     const capped = await mailsAfter('rare', 'hal', 'ida', 'joe');
-    expect(capped.map(({ to }) => to[0]?.toLowerCase()).sort()).toEqual(['home@example.com', 'joe@example.com']);
+    expect(capped.map(({ to }) => to[0]?.toLowerCase()).sort()).toEqual([
+      'home@example.com',
+      'joe@example.com',
+    ]);
     const [mail] = await mailsAfter('offer', 'hal');
     expect(await click(linkIn(mail as Mail))).toBe(200);
-    expect((await mailsAfter('offer', 'hal', 'ida', 'joe')).map(({ to }) => to)).toEqual([['joe@example.com']]);
+    expect((await mailsAfter('offer', 'hal', 'ida', 'joe')).map(({ to }) => to)).toEqual([
+      ['joe@example.com'],
+    ]);
   });
 
   it('loses the same people in both arms where a template fails for half of them', async () => {

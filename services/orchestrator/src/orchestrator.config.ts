@@ -152,7 +152,7 @@ function linkProblems(
   const mails = channels.some(({ kind }) => kind === 'email');
   if (mails && isShared && !loopback && config.RAPPORT_UNSUBSCRIBE_SECRETS === undefined) {
     problems.push(
-      'RAPPORT_UNSUBSCRIBE_SECRETS: expected id=secret pairs because replicas share no data folder and each must know the others\' links, for example 2026a=$(openssl rand -hex 32); got nothing',
+      "RAPPORT_UNSUBSCRIBE_SECRETS: expected id=secret pairs because replicas share no data folder and each must know the others' links, for example 2026a=$(openssl rand -hex 32); got nothing",
     );
   }
   return problems;

@@ -82,5 +82,7 @@ const isWithin = (refusals: Refusals, known: Refusals): boolean =>
 function newest(refusals: Refusals): Refusals {
   const all = Object.entries(refusals);
   if (all.length <= mostPurposes) return refusals;
-  return Object.fromEntries(all.sort(([a, at], [b, bt]) => bt - at || (a < b ? -1 : 1)).slice(0, mostPurposes));
+  return Object.fromEntries(
+    all.sort(([a, at], [b, bt]) => bt - at || (a < b ? -1 : 1)).slice(0, mostPurposes),
+  );
 }

@@ -45,9 +45,8 @@ export class SecretsFile {
     if (kept !== undefined) return kept;
     const made = `whsec_${randomBytes(32).toString('base64')}`;
     return (
-      this.#change((secrets) => ({ ...secrets, webhooks: { [variable]: made, ...secrets.webhooks } })).webhooks[
-        variable
-      ] ?? made
+      this.#change((secrets) => ({ ...secrets, webhooks: { [variable]: made, ...secrets.webhooks } }))
+        .webhooks[variable] ?? made
     );
   }
 

@@ -38,7 +38,9 @@ export class SignedLinks implements Links {
   toUnsubscribe({ profileId, purpose, mailbox }: UnsubscribeClaim, atMs: number): string {
     const [{ id, secret }] = this.options.secrets;
     const expiresAtS = Math.ceil((atMs + this.options.validMs) / 1000);
-    const claim = Buffer.from(JSON.stringify([profileId, purpose, mailbox, expiresAtS])).toString('base64url');
+    const claim = Buffer.from(JSON.stringify([profileId, purpose, mailbox, expiresAtS])).toString(
+      'base64url',
+    );
     return `${this.options.publicUrl()}/v1/unsubscribe/${id}.${claim}.${sign(secret, id, claim)}`;
   }
 

@@ -50,7 +50,11 @@ export class SmtpMailSink implements MailSink {
         this.#take(stream, recipients).then(
           () => done(null, 'kept'),
           (thrown: unknown) =>
-            done(thrown instanceof MailMalformed ? thrown : new Error('the mail could not be kept; send it again')),
+            done(
+              thrown instanceof MailMalformed
+                ? thrown
+                : new Error('the mail could not be kept; send it again'),
+            ),
         );
       },
     });

@@ -31,10 +31,12 @@ function readEntity(text: string, problems: string[]): Entity {
   const end = text.startsWith('\r\n') ? 0 : text.indexOf('\r\n\r\n');
   const head = end === -1 ? text : text.slice(0, end);
   const body = end === -1 ? '' : text.slice(end + (end === 0 ? 2 : 4));
-  // eslint-disable-next-line no-control-regex
+   
   if (/[^\t\r\n\x20-\x7e]/.test(head)) problems.push('headers are printable ASCII (RFC 5322, 2.2)');
   const fields: Field[] = [];
-  for (const line of head === '' ? [] : head.replace(/\r\n(?=[ \t]*[^ \t\r\n])(?=[ \t])/g, '').split('\r\n')) {
+  for (const line of head === ''
+    ? []
+    : head.replace(/\r\n(?=[ \t]*[^ \t\r\n])(?=[ \t])/g, '').split('\r\n')) {
     // A name of printable ASCII without a colon, the colon, the value.
     const [, name, value] = /^([!-9;-~]+):(.*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined)
@@ -122,7 +124,11 @@ function headerProblems({ fields }: Entity): readonly string[] {
   check('message-id', (value) => messageId.test(value), 'an id of RFC 5322, 3.6.4');
   check('mime-version', (value) => value === '1.0', '1.0');
   check('list-unsubscribe', isUriList, '<https://…> (RFC 2369)');
-  check('list-unsubscribe-post', (value) => value === 'List-Unsubscribe=One-Click', 'One-Click (RFC 8058, 3.1)');
+  check(
+    'list-unsubscribe-post',
+    (value) => value === 'List-Unsubscribe=One-Click',
+    'One-Click (RFC 8058, 3.1)',
+  );
   if (
     valuesOf('list-unsubscribe-post').length > 0 &&
     !valuesOf('list-unsubscribe').some((value) => /<https?:/.test(value))
@@ -155,8 +161,7 @@ function encodedWordProblems(name: string, value: string): readonly string[] {
   return problems;
 }
 
-const isBase64 = (text: string): boolean =>
-  text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
 
 const unescape = (text: string): string =>
   text.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
@@ -219,7 +224,8 @@ function multipartProblems(body: string, boundary: string): readonly string[] {
     const problems: string[] = [];
     const entity = readEntity(part.replace(/^\r\n/, ''), problems);
     for (const name of ['content-type', 'content-transfer-encoding']) {
-      if (entity.fields.filter((field) => field.name === name).length > 1) problems.push(`${name} stands once`);
+      if (entity.fields.filter((field) => field.name === name).length > 1)
+        problems.push(`${name} stands once`);
     }
     return [...problems, ...bodyProblems(entity)];
   });
@@ -229,17 +235,22 @@ function leafProblems(body: string, encoding: string, { type, parameters }: Cont
   const lines = body.split('\r\n');
   let bytes: Buffer;
   if (encoding === '7bit') {
-    // eslint-disable-next-line no-control-regex
+     
     if (/[^\x01-\x7f]/.test(body)) return ['a 7bit part is ASCII (RFC 2045, 2.7)'];
     bytes = Buffer.from(body, 'latin1');
   } else if (encoding === 'base64') {
-    if (lines.some((line) => line.length > 76)) return ['base64 lines have at most 76 octets (RFC 2045, 6.8)'];
+    if (lines.some((line) => line.length > 76))
+      return ['base64 lines have at most 76 octets (RFC 2045, 6.8)'];
     if (!isBase64(lines.join(''))) return ['expected base64 (RFC 2045, 6.8)'];
     bytes = Buffer.from(lines.join(''), 'base64');
   } else if (encoding === 'quoted-printable') {
     if (lines.some((line) => line.length > 76))
       return ['quoted-printable lines have at most 76 octets (RFC 2045, 6.7)'];
-    if (!lines.every((line) => /^(?:[\t\x20-\x3c\x3e-\x7e]|=[0-9A-F]{2})*(?:=)?$/.test(line) && !/[ \t]$/.test(line)))
+    if (
+      !lines.every(
+        (line) => /^(?:[\t\x20-\x3c\x3e-\x7e]|=[0-9A-F]{2})*(?:=)?$/.test(line) && !/[ \t]$/.test(line),
+      )
+    )
       return ['expected quoted-printable (RFC 2045, 6.7)'];
     bytes = Buffer.from(unescape(body.replaceAll('=\r\n', '')), 'latin1');
   } else return [`content-transfer-encoding: expected 7bit, base64 or quoted-printable; got ${encoding}`];

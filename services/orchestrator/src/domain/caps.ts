@@ -95,7 +95,8 @@ export function reserve(
     if (refusal === undefined) {
       const at = mailbox !== undefined && isMailed(contender) ? { mailbox } : {};
       // What no cap counts need not be kept.
-      const kept = caps.length === 0 ? others : [...others, { id, tactic, channel, atMs, openUntilMs, ...at }];
+      const kept =
+        caps.length === 0 ? others : [...others, { id, tactic, channel, atMs, openUntilMs, ...at }];
       return { answer: { granted: index, refusals }, reservations: kept };
     }
     refusals.push(refusal);

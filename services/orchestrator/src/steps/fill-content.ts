@@ -62,7 +62,8 @@ export async function draftContent(
   const filled = variants.filter((name) => ports.renderer.needs(tactic.name, name).scope);
   if (filled.length === 0) return {};
   const asksForItems = filled.some((name) => ports.renderer.needs(tactic.name, name).items);
-  const items = asksForItems && tactic.items !== undefined ? await findItems(ports, input, tactic) : undefined;
+  const items =
+    asksForItems && tactic.items !== undefined ? await findItems(ports, input, tactic) : undefined;
   const scope = scopeOf(ports, input, tactic, items ?? []);
   const own = variantFor(tactic, input.person.profileId).variant.name;
   let content: JsonObject | undefined;
@@ -117,7 +118,10 @@ export function unsubscribeLink(
   const address = tactic.channelKind === 'email' ? mailAddressOf(person) : undefined;
   if (address === undefined) return '';
   const mailbox = ports.refusals.keyOf(address);
-  return ports.links.toUnsubscribe({ profileId: person.profileId, purpose: purposeOf(tactic), mailbox }, atMs);
+  return ports.links.toUnsubscribe(
+    { profileId: person.profileId, purpose: purposeOf(tactic), mailbox },
+    atMs,
+  );
 }
 
 async function findItems(

@@ -114,10 +114,7 @@ export function consentsShown(entries: readonly ConsentEntry[]): ProfileView['co
     entries
       .map(
         ([purpose, granted, chosen, source, atMs]) =>
-          [
-            purpose,
-            { granted, at: isoOf(atMs), source, ...(chosen === 1 ? { chosen: true } : {}) },
-          ] as const,
+          [purpose, { granted, at: isoOf(atMs), source, ...(chosen === 1 ? { chosen: true } : {}) }] as const,
       )
       .sort(([one], [other]) => (one < other ? -1 : 1)),
   );

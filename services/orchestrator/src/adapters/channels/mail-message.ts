@@ -10,14 +10,24 @@ const fieldOf = (content: RequestedMessage['content'], key: string): string | un
 /** A lone half of a character pair has no bytes of its own. */
 const wellFormed = (text: string): string => text.replace(/\p{Cs}/gu, '\ufffd');
 
-/** What may not stand in a header (RFC 5322, 2.2) becomes a space. */
-// eslint-disable-next-line no-control-regex
-const asHeader = (text: string): string => wellFormed(text).replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
+/**
+ * What may not stand in a header (RFC 5322, 2.2) becomes a space; a word too long for its lines (at most 998 octets, and
+ * folded between words only) is cut; what only looks like an encoded word (RFC 2047) no longer does.
+ */
+const asHeader = (text: string): string =>
+  wellFormed(text)
+     
+    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
+    .replaceAll('=?', '= ?')
+    .replace(/\S{200}(?=\S)/g, '$& ')
+    .trim();
 
 /** Without the control characters that mail has no use for. */
 const asBody = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  wellFormed(text).replace(/\r\n?/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
+   
+  wellFormed(text)
+    .replace(/\r\n?/g, '\n')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (one) => escapes[one] ?? one);
@@ -56,14 +66,12 @@ export function mailOf(message: RequestedMessage, from: Sender): SendMailOptions
   const said = fieldOf(content, 'text');
   const text = said === undefined ? textOf(body ?? '') : asBody(said);
   return {
-    from,
+    from: { name: asHeader(from.name), address: from.address },
     to: { name: '', address: to },
     envelope: { from: from.address, to: [to] },
     subject: asHeader(fieldOf(content, 'subject') ?? ''),
     text: unsubscribe === '' ? text : withTextFooter(text, unsubscribe),
-    ...(body === undefined
-      ? {}
-      : { html: unsubscribe === '' ? body : withHtmlFooter(body, unsubscribe) }),
+    ...(body === undefined ? {} : { html: unsubscribe === '' ? body : withHtmlFooter(body, unsubscribe) }),
     messageId: `<${messageId}@rapport>`,
     date: new Date(requestedAt),
     headers: {
