@@ -220,6 +220,9 @@ describe('mail that does no harm', () => {
     expect(await mailsAfter('news', 'dan')).toEqual([]);
     await send({ type: 'identify', userId: 'dan', traits: { email: 'new@example.com' } });
     expect((await mailsAfter('news', 'dan')).map(({ to }) => to)).toEqual([['new@example.com']]);
+    const pair = { from: 'user_id:dan', to: 'email:new@example.com', reason: 'a typo' };
+    expect((await platform.post('/v1/identity/unlink', pair)).status).toBe(200);
+    expect(await mailsAfter('news', 'dan')).toEqual([]);
   });
 
   it('counts subscriptions and caps by address too, whoever has it', async () => {

@@ -14,7 +14,6 @@ import {
   type Ranked,
 } from './domain/candidates.js';
 import type { Person } from './domain/person.js';
-import { mailAddressOf } from './domain/reachability.js';
 import type { Tactic } from './domain/tactics.js';
 import type { CandidateScorer } from './ports/candidate-scorer.js';
 import type { CapLedger, Reserved } from './ports/cap-ledger.js';
@@ -22,6 +21,7 @@ import type { ContentRenderer, Links } from './ports/content-renderer.js';
 import type { ItemRecommender } from './ports/item-recommender.js';
 import type { PersonReader } from './ports/person-reader.js';
 import type { RefusalBook } from './ports/refusal-book.js';
+import { findMailStanding, type MailStanding } from './steps/ask-mail.js';
 import { draftContent, fillContent, type Draft, type Filled } from './steps/fill-content.js';
 import { scoreModels, type Scores } from './steps/score-models.js';
 
@@ -72,12 +72,14 @@ export const fallbackTactic = 'fallback';
 export function createDecide(ports: DecidePorts): Decide {
   return async (input) => {
     const left: CandidateOutcome[] = [];
-    const mailbox = mailboxFor(ports, input);
-    const drafts = await keepFillable(ports, input, await keepEligible(ports, input, mailbox, left), left);
+    const mail = input.tactics.some(({ channelKind }) => channelKind === 'email')
+      ? await findMailStanding(ports, input.person)
+      : undefined;
+    const drafts = await keepFillable(ports, input, await keepEligible(ports, input, mail, left), left);
     const eligible = [...drafts.keys()];
     const scores = await scoreModels(ports, input.person, eligible);
     const ranked = rank(eligible, scores.byModel);
-    const { winner, stood } = await walk(ports, input, mailbox, ranked, left);
+    const { winner, stood } = await walk(ports, input, mail?.mailbox, ranked, left);
     const best = ranked[0];
     const filled =
       winner && (await fillContent(ports, input, winner.tactic, drafts.get(winner.tactic) ?? {}));
@@ -93,17 +95,10 @@ export function createDecide(ports: DecidePorts): Decide {
   };
 }
 
-/** Key of the mailbox that mails of this decision would go to; undefined where none would, or the person has no address. */
-function mailboxFor(ports: DecidePorts, { person, tactics }: DecideInput): string | undefined {
-  if (!tactics.some(({ channelKind }) => channelKind === 'email')) return undefined;
-  const address = mailAddressOf(person);
-  return address === undefined ? undefined : ports.refusals.keyOf(address);
-}
-
 async function keepEligible(
   ports: DecidePorts,
   input: DecideInput,
-  mailbox: string | undefined,
+  mail: MailStanding | undefined,
   left: CandidateOutcome[],
 ): Promise<readonly Tactic[]> {
   const { person, atMs } = input;
@@ -113,7 +108,7 @@ async function keepEligible(
     atMs,
     placement: input.placement,
     ignoreSegment: input.ignoreSegment === true,
-    ...(mailbox === undefined ? {} : { refusals: await ports.refusals.of(mailbox) }),
+    ...(mail === undefined ? {} : { mail }),
   };
   for (const tactic of input.tactics) {
     const refusal = refusalByProfile(tactic, question);

@@ -130,6 +130,6 @@ export function createDecisionParts(
     await refusals.open();
     await feed.recover();
   };
-  const askMail = createAskMail(refusals);
+  const askMail = createAskMail({ people, refusals });
   return { book, people, answer, takeStep, caps, ledger, feed, links, refusals, askMail, open };
 }

@@ -136,6 +136,27 @@ describe('an unsubscribe link', () => {
   });
 });
 
+describe('an address that an operator took from somebody', () => {
+  it('is not written to until it is given back', async () => {
+    await open();
+    const ada = world.people.add('ada', {
+      identifiers: ['user_id:ada'],
+      traits: { email: 'Ada@example.com' },
+    });
+    const tell = (kind: string, at: number): void => {
+      const [from, to] = ['user_id:ada', 'email:ada@example.com'] as const;
+      const when = new Date(startMs + at).toISOString();
+      world.people.identityHistory.push({ kind, at: when, from, to, reason: '', profileId: ada });
+    };
+    tell('refuse', 0);
+    expect(await mailsAfter(ada, 'asks')).toHaveLength(1);
+    tell('unlink', 1);
+    expect(await mailsAfter(ada, 'asks')).toEqual([]);
+    tell('link', 2);
+    expect(await mailsAfter(ada, 'asks')).toHaveLength(1);
+  });
+});
+
 describe('a refusal by any other door', () => {
   it('holds for every mailbox of the person, and outlives a merge', async () => {
     await open();

@@ -2,7 +2,7 @@ import { bucketOf } from '@rapport/kernel';
 import type { CandidateOutcome } from '@rapport/contracts';
 import type { VariantDefinition } from '@rapport/playbook';
 import type { Person } from './person.js';
-import { mailReachOf } from './reachability.js';
+import { mailReachOf, type MailReach } from './reachability.js';
 import { refusalBySubscription, type Refusals } from './subscriptions.js';
 import { byRule, type Tactic } from './tactics.js';
 
@@ -14,8 +14,8 @@ export interface Question {
   readonly placement: string | undefined;
   /** A journey's step may go on when the segment no longer holds. */
   readonly ignoreSegment?: boolean;
-  /** What the person's mailbox refused; looked up where a tactic goes by mail. */
-  readonly refusals?: Refusals;
+  /** Looked up where a tactic goes by mail: where it would go, and what that mailbox refused. */
+  readonly mail?: { readonly reach: MailReach; readonly refusals: Refusals };
 }
 
 const left = (tactic: Tactic, outcome: CandidateOutcome['outcome'], reason: string): CandidateOutcome => ({
@@ -28,7 +28,7 @@ const left = (tactic: Tactic, outcome: CandidateOutcome['outcome'], reason: stri
 export function refusalByProfile(tactic: Tactic, question: Question): CandidateOutcome | undefined {
   const { person, atMs, placement } = question;
   const { segment } = tactic.definition;
-  const refused = refusalBySubscription(tactic, person, question.refusals);
+  const refused = refusalBySubscription(tactic, person, question.mail?.refusals);
   if (refused !== undefined) return left(tactic, 'no_consent', refused);
   if (tactic.definition.placement !== placement) {
     const place = tactic.definition.placement;
@@ -46,7 +46,7 @@ export function refusalByProfile(tactic: Tactic, question: Question): CandidateO
     return left(tactic, 'not_eligible', `outside its schedule (${from ?? '…'} to ${to ?? '…'})`);
   }
   if (tactic.channelKind === 'email') {
-    const reach = mailReachOf(person);
+    const reach = question.mail?.reach ?? mailReachOf(person);
     if ('why' in reach) return left(tactic, 'not_eligible', reach.why);
   }
   return undefined;
