@@ -79,7 +79,7 @@ export function createDecisionParts(
   const links = new SignedLinks({
     publicUrl: () => publicUrl ?? host.httpUrl(),
     shopUrl: config.RAPPORT_SHOP_URL,
-    secrets: config.RAPPORT_UNSUBSCRIBE_SECRETS ?? new SecretsFile(config.RAPPORT_DATA_DIR).forLinks(),
+    secrets: () => config.RAPPORT_UNSUBSCRIBE_SECRETS ?? new SecretsFile(config.RAPPORT_DATA_DIR).forLinks(),
     validMs: config.RAPPORT_UNSUBSCRIBE_LINK_AGE,
   });
   const mailRefusals = new LateCollection(refusalCollection);

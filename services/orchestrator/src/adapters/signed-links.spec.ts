@@ -12,7 +12,7 @@ const linksBy = (first: string, ...others: readonly string[]): SignedLinks =>
   new SignedLinks({
     publicUrl: () => 'https://mail.example.com',
     shopUrl: 'https://shop.example/',
-    secrets: [secretOf(first), ...others.map(secretOf)],
+    secrets: () => [secretOf(first), ...others.map(secretOf)],
     validMs: 1000,
   });
 const claim = { profileId: 'p_ada', purpose: 'märkte', mailbox: 'box' };
@@ -34,7 +34,7 @@ describe('unsubscribe links', () => {
     // Another secret under the same id.
     const other = new SignedLinks({
       ...linksBy('a').options,
-      secrets: [{ id: 'a', secret: 'x'.repeat(32) }],
+      secrets: () => [{ id: 'a', secret: 'x'.repeat(32) }],
     });
     expect(other.read(old)).toBeUndefined();
   });

@@ -6,8 +6,8 @@ export interface SignedLinksOptions {
   readonly publicUrl: () => string;
   /** Where links in content lead. */
   readonly shopUrl: string;
-  /** The first signs, all of them are believed. */
-  readonly secrets: readonly [LinkSecret, ...LinkSecret[]];
+  /** The first signs, all of them are believed. Asked for once, when a link is made or read first. */
+  readonly secrets: () => readonly [LinkSecret, ...LinkSecret[]];
   /** How long an unsubscribe link is good. */
   readonly validMs: number;
 }
@@ -23,11 +23,9 @@ export interface ReadLink {
  * signed, so that none can be made up and none needs to be stored.
  */
 export class SignedLinks implements Links {
-  readonly #secrets: ReadonlyMap<string, string>;
+  #secrets: readonly [LinkSecret, ...LinkSecret[]] | undefined;
 
-  constructor(readonly options: SignedLinksOptions) {
-    this.#secrets = new Map(options.secrets.map(({ id, secret }) => [id, secret]));
-  }
+  constructor(readonly options: SignedLinksOptions) {}
 
   toShop(decisionId: string): string {
     const url = new URL(this.options.shopUrl);
@@ -36,7 +34,7 @@ export class SignedLinks implements Links {
   }
 
   toUnsubscribe({ profileId, purpose, mailbox }: UnsubscribeClaim, atMs: number): string {
-    const [{ id, secret }] = this.options.secrets;
+    const [{ id, secret }] = this.#known();
     const expiresAtS = Math.ceil((atMs + this.options.validMs) / 1000);
     const claim = Buffer.from(JSON.stringify([profileId, purpose, mailbox, expiresAtS])).toString(
       'base64url',
@@ -47,7 +45,7 @@ export class SignedLinks implements Links {
   /** What a token says; undefined when it was not signed here. */
   read(token: string): ReadLink | undefined {
     const [id = '', claim = '', signature = '', ...more] = token.split('.');
-    const secret = this.#secrets.get(id);
+    const secret = this.#known().find((one) => one.id === id)?.secret;
     if (secret === undefined || more.length > 0) return undefined;
     const wanted = Buffer.from(sign(secret, id, claim));
     const given = Buffer.from(signature);
@@ -56,6 +54,10 @@ export class SignedLinks implements Links {
       Buffer.from(claim, 'base64url').toString(),
     ) as [string, string, string, number];
     return { claim: { profileId, purpose, mailbox }, expiresAtMs: expiresAtS * 1000 };
+  }
+
+  #known(): readonly [LinkSecret, ...LinkSecret[]] {
+    return (this.#secrets ??= this.options.secrets());
   }
 }
 

@@ -53,6 +53,8 @@ export const email: ChannelKind = {
         // Decisions let nobody stand whose address is not one; what other producers ask for is looked at here.
         if (!isMailAddress(message.to))
           return { outcome: 'failed', detail: 'expected one address to send to; got something else' };
+        if (Number.isNaN(Date.parse(message.requestedAt)))
+          return { outcome: 'failed', detail: 'requestedAt: expected an instant in ISO 8601' };
         try {
           const { response } = await transport.sendMail(mailOf(message, from));
           return { outcome: 'sent', detail: response };

@@ -59,9 +59,10 @@ describe('a mail', () => {
       fc.asyncProperty(
         fc.record({ subject: anything, text: anything, html: anything }, { requiredKeys: ['subject'] }),
         anything,
+        anything,
         fc.emailAddress({ size: 'small' }),
-        async (content, name, to) => {
-          const one = message({ ...content, unsubscribe: link }, { to, tactic: name });
+        async (content, name, messageId, to) => {
+          const one = message({ ...content, unsubscribe: link }, { to, tactic: name, messageId });
           const raw = await bytesOf(one, { name, address: 'shop@example.com' });
           expect({ problems: problemsOfMail(raw), raw: raw.toString('latin1') }).toMatchObject({
             problems: [],
@@ -76,6 +77,18 @@ describe('a mail', () => {
       { numRuns: 150 },
     );
   });
+
+  it.each(['javascript:alert(1)', 'https://x.example/>\r\nBcc: eve@example.com', 'x', ''])(
+    'has no header for a way out like %j',
+    async (unsubscribe) => {
+      const raw = await bytesOf(message({ text: 'x', unsubscribe }));
+      expect(problemsOfMail(raw)).toEqual([]);
+      const { headers } = await PostalMime.parse(raw);
+      const uri = headers.find(({ key }) => key === 'list-unsubscribe')?.value ?? '<https://x.example/>';
+      expect(headers.map(({ key }) => key)).not.toContain('bcc');
+      expect(uri).toMatch(/^<https:\/\/[^<>\s]+>$/);
+    },
+  );
 
   it('goes to one recipient, in the header and in the envelope', () => {
     expect(mailOf(message({ text: 'x' }), shop)).toMatchObject({

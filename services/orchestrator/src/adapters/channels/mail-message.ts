@@ -16,15 +16,24 @@ const wellFormed = (text: string): string => text.replace(/\p{Cs}/gu, '\ufffd');
  */
 const asHeader = (text: string): string =>
   wellFormed(text)
-     
     .replace(/[\u0000-\u001f\u007f]+/g, ' ')
     .replaceAll('=?', '= ?')
     .replace(/\S{200}(?=\S)/g, '$& ')
     .trim();
 
+/** The part of a Message-ID before the @ (RFC 5322, 3.6.4). Our ids are such already; other producers may have any. */
+const asId = (id: string): string =>
+  /^[\w-]{1,200}$/.test(id) ? id : `x_${Buffer.from(wellFormed(id)).toString('base64url').slice(0, 200)}`;
+
+/** Empty where a text is no address of the web: what stands in a header unfolded must be nothing else. */
+function webAddressOf(text: string): string {
+  if (!URL.canParse(text)) return '';
+  const { protocol, href } = new URL(text);
+  return /^https?:$/.test(protocol) && /^[!-;=?-~]{1,900}$/.test(href) ? href : '';
+}
+
 /** Without the control characters that mail has no use for. */
 const asBody = (text: string): string =>
-   
   wellFormed(text)
     .replace(/\r\n?/g, '\n')
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
@@ -60,7 +69,7 @@ function withHtmlFooter(html: string, unsubscribe: string): string {
  */
 export function mailOf(message: RequestedMessage, from: Sender): SendMailOptions {
   const { content, messageId, to, tactic, requestedAt } = message;
-  const unsubscribe = fieldOf(content, 'unsubscribe') ?? '';
+  const unsubscribe = webAddressOf(fieldOf(content, 'unsubscribe') ?? '');
   const html = fieldOf(content, 'html');
   const body = html === undefined ? undefined : asBody(html);
   const said = fieldOf(content, 'text');
@@ -72,10 +81,10 @@ export function mailOf(message: RequestedMessage, from: Sender): SendMailOptions
     subject: asHeader(fieldOf(content, 'subject') ?? ''),
     text: unsubscribe === '' ? text : withTextFooter(text, unsubscribe),
     ...(body === undefined ? {} : { html: unsubscribe === '' ? body : withHtmlFooter(body, unsubscribe) }),
-    messageId: `<${messageId}@rapport>`,
+    messageId: `<${asId(messageId)}@rapport>`,
     date: new Date(requestedAt),
     headers: {
-      'X-Rapport-Message': messageId,
+      'X-Rapport-Message': asHeader(messageId),
       'X-Rapport-Tactic': asHeader(tactic),
       ...(unsubscribe === ''
         ? {}
