@@ -4,7 +4,7 @@ import { isoOf } from './instants.js';
 import type { OriginState } from './origin-state.js';
 import type { Person } from './person.js';
 import { isNewer } from './profile-event.js';
-import { mergeTraits, traitsRemoved, traitsShown } from './traits.js';
+import { traitsRemoved, traitsShown } from './traits.js';
 
 /** Every computed trait of a person at an instant, by name. */
 export function computedTraitsAt(person: Person, atMs: number): Readonly<Record<string, JsonValue>> {
@@ -18,7 +18,7 @@ export function viewAt(person: Person, atMs: number): ProfileView {
   const firstMs = facts.firstSeenMs();
   const lastMs = facts.lastSeenMs();
   const timezone = newestTimezone(states);
-  const traits = mergeTraits(states.map((state) => state.traits));
+  const traits = facts.traits();
   const removedTraits = traitsRemoved(traits);
   return {
     profileId: person.profileId,
