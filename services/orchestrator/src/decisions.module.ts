@@ -45,7 +45,7 @@ export interface DecisionParts {
   readonly feed: EventLogDecisionFeed;
   readonly links: SignedLinks;
   readonly refusals: RefusalBook;
-  /** Where a tactic's mail to a person goes as things stand now, or why it must not go. */
+  /** Why a mail must not go to the address it was made for, as things are now; for asking before every try. */
   readonly askMail: AskMail;
   open(): Promise<void>;
 }
