@@ -154,6 +154,7 @@ const everyService = [
   'rapport.models.v1.ModelsService',
   'rapport.orchestrator.v1.DecisionsService',
   'rapport.orchestrator.v1.JourneysService',
+  'rapport.orchestrator.v1.MessagesService',
   'rapport.profiles.v1.ProfilesService',
 ];
 

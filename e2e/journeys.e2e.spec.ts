@@ -21,6 +21,8 @@ interface Decided {
   readonly candidates: readonly { readonly tactic: string; readonly outcome: string }[];
 }
 
+/** RAPPORT_DELIVERY_AT_ONCE is 16, and one destination may have half of it. */
+const inFlightToOne = 8;
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
@@ -240,12 +242,15 @@ describe('a platform that is killed around the instant at which a mail is due', 
         shop = new Shop(await startPlatform({ dataDir, virtualFrom: iso(atMs) }), atMs);
       }
       await shop.advanceTo(startMs + 2 * hour);
+      let repeats = 0;
       for (const person of people) {
-        expect([person, (await shop.mailsTo(person)).map(({ tactic }) => tactic)]).toEqual([
-          person,
-          ['cart_reminder'],
-        ]);
+        const mails = await shop.mailsTo(person);
+        const ids = new Set(mails.map(({ messageId }) => messageId));
+        expect([person, mails[0]?.tactic, ids.size]).toEqual([person, 'cart_reminder', 1]);
+        repeats += mails.length - ids.size;
       }
+      // What was in flight when it was killed may come again, under the same id.
+      expect(repeats).toBeLessThanOrEqual(2 * inFlightToOne);
       await shop.platform.stop();
     } finally {
       rmSync(dataDir, { recursive: true, force: true });

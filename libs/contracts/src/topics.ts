@@ -185,17 +185,23 @@ export interface RequestedMessage {
   /** Rendered already: subject, text, html, items … */
   readonly content: JsonObject;
   readonly requestedAt: string;
+  /** How often an operator had this message sent anew; absent for the first request. */
+  readonly replay?: number;
 }
 
-/** `deliveries.recorded.v1`, key profileId. */
+/** `deliveries.recorded.v1`, key profileId: how a message ended. */
 export interface Delivery {
   readonly messageId: string;
   readonly profileId: ProfileId;
   readonly channel: string;
-  readonly outcome: 'sent' | 'failed';
+  /** failed: refused for good, or given up; cancelled: no longer wanted when it was its turn. */
+  readonly outcome: 'sent' | 'failed' | 'cancelled';
   readonly detail: string;
+  /** Tries since the message was requested, or replayed. */
   readonly attempts: number;
   readonly at: string;
+  /** As in the request: the end of a replay takes the place of the end before. */
+  readonly replay?: number;
 }
 
 /** What became of one candidate of a decision. */

@@ -227,6 +227,7 @@ const protoFiles: Record<string, string> = {
   'rapport.models.v1.ModelsService': 'rapport/models/v1/models.proto',
   'rapport.orchestrator.v1.DecisionsService': 'rapport/orchestrator/v1/decisions.proto',
   'rapport.orchestrator.v1.JourneysService': 'rapport/orchestrator/v1/journeys.proto',
+  'rapport.orchestrator.v1.MessagesService': 'rapport/orchestrator/v1/messages.proto',
   'inference.GRPCInferenceService': 'inference/grpc_service.proto',
 };
 

@@ -163,6 +163,7 @@ function addressesFrom(
     'rapport.models.v1.ModelsService': 'RAPPORT_MODELS_GRPC',
     'rapport.orchestrator.v1.DecisionsService': 'RAPPORT_ORCHESTRATOR_GRPC',
     'rapport.orchestrator.v1.JourneysService': 'RAPPORT_ORCHESTRATOR_GRPC',
+    'rapport.orchestrator.v1.MessagesService': 'RAPPORT_ORCHESTRATOR_GRPC',
   };
   return (fullName) => environment[variables[fullName] ?? ''];
 }

@@ -11,7 +11,7 @@ import {
 } from '@rapport/contracts';
 import type { Playbook } from '@rapport/playbook';
 import type { ProfileId } from '@rapport/kernel';
-import { mailTactic, playbook } from './fixtures/definitions.js';
+import { mailTactic, playbook, tactic } from './fixtures/definitions.js';
 import { openDoor } from './fixtures/http-door.js';
 import { openTemporaryRoom, startMs, type TemporaryRoom } from './fixtures/temporary-room.js';
 import type { SunkMail } from './ports/mail-sink.js';
@@ -24,10 +24,13 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
+/** A message about `reminder`, for the person whose address it is; webhooks are about Ada. */
 async function request(messageId: string, channel: string, to: string, content: JsonObject): Promise<void> {
+  const name = channel === 'email' ? to.slice(0, to.indexOf('@')) : 'ada';
+  if (!world.people.people.has(`p_${name}`)) world.people.add(name);
   const message: RequestedMessage = {
     messageId,
-    profileId: 'p_ada' as ProfileId,
+    profileId: `p_${name}` as ProfileId,
     channel,
     tactic: 'reminder',
     variant: 'only',
@@ -36,7 +39,7 @@ async function request(messageId: string, channel: string, to: string, content: 
     content,
     requestedAt: new Date(startMs).toISOString(),
   };
-  await world.log.append(topics.messagesRequested.name, [{ key: 'p_ada', value: encodeJson(message) }]);
+  await world.log.append(topics.messagesRequested.name, [{ key: `p_${name}`, value: encodeJson(message) }]);
 }
 
 const delivered = async (): Promise<Delivery[]> => world.read<Delivery>(topics.deliveriesRecorded);
@@ -76,20 +79,22 @@ describe('mail', () => {
     const end = await door.get<{ messages: SunkMail[]; nextCursor: string }>(
       `/v1/messages?after=${body.nextCursor}`,
     );
-    expect(end.body).toEqual({ messages: [], nextCursor: body.nextCursor });
+    expect(end.body).toEqual({ messages: [], nextCursor: body.nextCursor, repeats: 0 });
     expect((await door.get('/v1/messages', {})).status).toBe(401);
     expect((await door.get('/v1/messages?limit=0')).status).toBe(400);
     const page = await door.get<string>('/mail', {});
     expect(page.body).toContain('Grüße');
     await door.close();
-    expect((await delivered()).map(({ messageId, outcome }) => [messageId, outcome])).toEqual([
+    expect((await delivered()).map(({ messageId, outcome }) => [messageId, outcome]).sort()).toEqual([
       ['m_1', 'sent'],
       ['m_2', 'sent'],
     ]);
   });
 
   it('keeps the newest mails only', async () => {
-    world = await openTemporaryRoom(playbook(), { environment: { RAPPORT_MAIL_SINK_MESSAGES: '3' } });
+    world = await openTemporaryRoom(playbook({ tactics: [mailTactic('reminder')] }), {
+      environment: { RAPPORT_MAIL_SINK_MESSAGES: '3' },
+    });
     const room = await world.start();
     for (let number = 1; number <= 5; number++) {
       await request(`m_${number}`, 'email', 'ada@example.com', mail);
@@ -105,16 +110,20 @@ describe('mail', () => {
     const environment = {
       RAPPORT_SMTP_URL: 'smtp://127.0.0.1:9',
       RAPPORT_PUBLIC_URL: 'https://mail.example.com',
-      RAPPORT_DELIVERY_RETRIES: '5s,1m',
+      RAPPORT_DELIVERY_RETRY_FOR: '1m',
     };
-    world = await openTemporaryRoom(playbook(), { environment });
+    world = await openTemporaryRoom(playbook({ tactics: [mailTactic('reminder')] }), { environment });
     const room = await world.start();
     await request('m_1', 'email', 'ada@example.com', mail);
-    await world.advanceTo(room, startMs + 4_999);
-    await world.advanceTo(room, startMs + 5_000);
+    for (let afterMs = 1_000; afterMs < 60_000; afterMs += 1_000)
+      await world.advanceTo(room, startMs + afterMs);
     expect(await delivered()).toEqual([]);
-    await world.advanceTo(room, startMs + 65_000);
-    expect(await delivered()).toMatchObject([{ outcome: 'failed', attempts: 3 }]);
+    await world.advanceTo(room, startMs + 60_000);
+    const [{ attempts, ...end } = { attempts: 0 }, ...more] = await delivered();
+    expect([end, more]).toMatchObject([{ outcome: 'failed' }, []]);
+    // Waits of 5, 10, 20 and 40 s, each drawn from its upper half, then the end of the time.
+    expect(attempts).toBeGreaterThanOrEqual(5);
+    expect(attempts).toBeLessThanOrEqual(6);
     const door = await openDoor(room);
     expect((await door.get<{ error: { code: string } }>('/v1/messages')).body.error.code).toBe(
       'ORCHESTRATOR_SINK_OFF',
@@ -124,14 +133,17 @@ describe('mail', () => {
 });
 
 /** A webhook receiver that answers with the statuses given, then 200. */
-async function receiver(...statuses: number[]) {
+async function receiver(...answers: (number | { status: number; retryAfter: string })[]) {
   const got: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((incoming, response) => {
     let body = '';
     incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
     incoming.on('end', () => {
       got.push({ headers: incoming.headers, body });
-      response.writeHead(statuses.shift() ?? 200, { location: 'http://127.0.0.1:1/' }).end('ok');
+      const answer = answers.shift() ?? 200;
+      const { status, ...more } = typeof answer === 'number' ? { status: answer } : answer;
+      const headers = 'retryAfter' in more ? { 'retry-after': more.retryAfter } : {};
+      response.writeHead(status, { location: 'http://127.0.0.1:1/', ...headers }).end('ok');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -148,6 +160,7 @@ async function receiver(...statuses: number[]) {
 describe('webhooks', () => {
   const hooks = (url: string): Playbook =>
     playbook({
+      tactics: [tactic('reminder', { channel: 'crm' })],
       channels: [{ name: 'crm', kind: 'webhook', options: { url, secretVariable: 'CRM_SECRET' } }],
     });
 
@@ -176,6 +189,38 @@ describe('webhooks', () => {
     expect(await delivered()).toMatchObject([{ outcome: 'sent', attempts: 3, detail: 'answered 200' }]);
   });
 
+  it.each([
+    [[400], 'failed'],
+    [[401], 'failed'],
+    [[404], 'failed'],
+    [[422], 'failed'],
+    [[408, 200], 'sent'],
+    [[425, 200], 'sent'],
+    [[429, 200], 'sent'],
+    [[500, 503, 200], 'sent'],
+  ])('that are answered %j end as %s, each answer asked for once', async (statuses, outcome) => {
+    const { got, url } = await receiver(...statuses);
+    world = await openTemporaryRoom(hooks(url));
+    const room = await world.start();
+    await request('m_1', 'crm', url, {});
+    await world.advanceTo(room, startMs + 10_000);
+    await world.advanceTo(room, startMs + 60_000);
+    expect(got).toHaveLength(statuses.length);
+    expect(await delivered()).toMatchObject([{ outcome, attempts: statuses.length }]);
+  });
+
+  it('wait as long as the receiver asks for', async () => {
+    const { got, url } = await receiver({ status: 429, retryAfter: '600' });
+    world = await openTemporaryRoom(hooks(url));
+    const room = await world.start();
+    await request('m_1', 'crm', url, {});
+    await world.advanceTo(room, startMs + 599_000);
+    expect(got).toHaveLength(1);
+    await world.advanceTo(room, startMs + 600_000);
+    expect(got).toHaveLength(2);
+    expect(await delivered()).toMatchObject([{ outcome: 'sent', attempts: 2 }]);
+  });
+
   it('stop for good when the receiver says that it is gone', async () => {
     const { got, url } = await receiver(410);
     world = await openTemporaryRoom(hooks(url));
@@ -190,7 +235,7 @@ describe('webhooks', () => {
 
   it('are not led to private addresses where that is forbidden', async () => {
     const { got, url } = await receiver();
-    const environment = { RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: 'false', RAPPORT_DELIVERY_RETRIES: '1s' };
+    const environment = { RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: 'false', RAPPORT_DELIVERY_RETRY_FOR: '1s' };
     world = await openTemporaryRoom(hooks(url), { environment });
     const room = await world.start();
     await request('m_1', 'crm', url, {});

@@ -1,16 +1,7 @@
 import { duration, readConfig, wholeNumber, z } from '@rapport/config';
-import { messageOf, parseDuration, RapportError } from '@rapport/kernel';
+import { RapportError } from '@rapport/kernel';
 import type { ChannelDefinition } from '@rapport/playbook';
 import type { LinkSecret } from './ports/content-renderer.js';
-
-function readWaits(text: string, context: z.RefinementCtx): readonly number[] {
-  try {
-    return text.split(',').map((wait) => parseDuration(wait.trim()));
-  } catch (thrown) {
-    context.addIssue({ code: 'custom', message: messageOf(thrown) });
-    return z.NEVER;
-  }
-}
 
 const minLinkAgeMs = 30 * 86_400_000;
 
@@ -63,10 +54,12 @@ const schema = z.object({
   RAPPORT_MAIL_SINK_MESSAGES: wholeNumber(10_000, 1, 1_000_000),
   /** Whether webhooks may go to private and loopback addresses. Default: only while the platform itself is on loopback. */
   RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: z.stringbool().optional(),
-  /** How long a webhook may take to answer. */
-  RAPPORT_WEBHOOK_TIMEOUT: duration('15s'),
-  /** Waits before the tries after the first, with commas between; their number is the number of tries less one. */
-  RAPPORT_DELIVERY_RETRIES: z.string().default('5s,30s,2m,10m,1h').transform(readWaits),
+  /** How long a receiver may take: to connect, to answer. A mail server may be silent three times as long. */
+  RAPPORT_DELIVERY_TIMEOUT: duration('10s'),
+  /** For how long a message that is not taken is tried again, with waits that double from 5 s to 15 min; then it has failed. */
+  RAPPORT_DELIVERY_RETRY_FOR: duration('1d'),
+  /** Messages of a channel in flight at a time, to one destination half of them; what kill -9 repeats at most. */
+  RAPPORT_DELIVERY_AT_ONCE: wholeNumber(16, 1, 1000),
   /** An event or segment entry that is older than this when it comes in is history: no journey starts on it. */
   RAPPORT_JOURNEY_MAX_AGE: duration('1d'),
   /** How long a due step waits for events that were received before it and are still on their way. */
@@ -81,8 +74,6 @@ const schema = z.object({
 export type OrchestratorConfig = z.output<typeof schema> & {
   /** The variable with the secret of each webhook channel, by channel name; undefined: not set. */
   readonly webhookSecrets: ReadonlyMap<string, { readonly variable: string; readonly secret?: string }>;
-  /** RAPPORT_DELIVERY_RETRIES, read. */
-  readonly retryWaitsMs: readonly number[];
 };
 
 /** The variable of a webhook channel that names none. */
@@ -108,7 +99,7 @@ export function readOrchestratorConfig(
         return [name, { variable, ...(secret === undefined || secret === '' ? {} : { secret }) }] as const;
       }),
   );
-  const config = { ...read, webhookSecrets, retryWaitsMs: read.RAPPORT_DELIVERY_RETRIES };
+  const config = { ...read, webhookSecrets };
   const problems = [
     ...linkProblems(config, environment, channels, loopback),
     ...(loopback ? [] : webhookProblems(webhookSecrets)),

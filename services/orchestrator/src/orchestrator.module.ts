@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { decisionsProto, journeysProto } from '@rapport/contracts';
+import { decisionsProto, journeysProto, messagesProto } from '@rapport/contracts';
 import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
 import {
   hasApiToken,
@@ -12,6 +12,7 @@ import {
   type Room,
 } from '@rapport/service-host';
 import { answerJsonOf } from './adapters/record-json.js';
+import { createRequestMessages } from './adapters/event-log-message-requests.js';
 import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
 import { senderOf } from './adapters/channels/email.js';
 import { unsubscribeIdOf } from './adapters/decision-ids.js';
@@ -20,11 +21,14 @@ import { createDecisionParts, type DecisionParts } from './decisions.module.js';
 import { JourneyParts } from './journeys.module.js';
 import { readOrchestratorConfig, type OrchestratorConfig } from './orchestrator.config.js';
 import { OrchestratorMetrics } from './orchestrator.metrics.js';
+import { createLookUpMessages, type LookUpMessages } from './steps/look-up-messages.js';
 import { createUnsubscribe } from './steps/unsubscribe.js';
 import { DecisionsGrpc } from './transport/decisions.grpc.js';
 import { mountDecide } from './transport/decide.http.js';
 import { JourneysGrpc } from './transport/journeys.grpc.js';
 import { mountMail } from './transport/mail.http.js';
+import { MessagesGrpc } from './transport/messages.grpc.js';
+import { mountMessages } from './transport/messages.http.js';
 import { mountTactics } from './transport/tactics.http.js';
 import { mountUnsubscribe } from './transport/unsubscribe.http.js';
 
@@ -41,6 +45,7 @@ export class OrchestratorRoom implements Room {
   readonly #decisions: DecisionParts;
   readonly #journeys: JourneyParts;
   readonly #channels: ChannelParts;
+  readonly #messages: LookUpMessages;
   #sweep: NodeJS.Timeout | undefined;
   #isStarted = false;
 
@@ -49,13 +54,20 @@ export class OrchestratorRoom implements Room {
     this.#metrics = new OrchestratorMetrics(host.telemetry);
     this.#decisions = createDecisionParts(host, this.#config, this.#metrics);
     this.#journeys = new JourneyParts(host, this.#config, this.#metrics, this.#decisions);
-    this.#channels = new ChannelParts(host, this.#config, this.#metrics);
+    this.#channels = new ChannelParts(host, this.#config, this.#metrics, this.#decisions);
     const { answer, ledger, people } = this.#decisions;
+    this.#messages = createLookUpMessages({
+      store: this.#channels.store,
+      people,
+      request: createRequestMessages(host.log),
+    });
+    const messages = new MessagesGrpc(this.#messages);
     const decisions = new DecisionsGrpc({ answer, ledger, clock: host.clock, onAnswered: this.#answered });
     const journeys = new JourneysGrpc({ store: this.#journeys.store, people });
     this.grpc = [
       { contract: decisionsProto.DecisionsServiceDefinition, implementation: decisions },
       { contract: journeysProto.JourneysServiceDefinition, implementation: journeys },
+      { contract: messagesProto.MessagesServiceDefinition, implementation: messages },
     ];
   }
 
@@ -65,6 +77,7 @@ export class OrchestratorRoom implements Room {
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, authorize, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts, authorize });
     mountMail(http, { sink: () => this.#channels.sink, authorize, loopback: this.host.loopback });
+    mountMessages(http, { messages: this.#messages, authorize });
     const unsubscribe = createUnsubscribe({
       people,
       refusals,

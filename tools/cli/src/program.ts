@@ -5,6 +5,7 @@ import type { CommandContext } from './command-context.js';
 import { addExplain } from './commands/explain.command.js';
 import { addIdentity } from './commands/identity.command.js';
 import { addImport } from './commands/import.command.js';
+import { addMessages } from './commands/messages.command.js';
 import { addPerson } from './commands/person.command.js';
 import { addPlaybook } from './commands/playbook.command.js';
 import { addRejected } from './commands/rejected.command.js';
@@ -23,6 +24,7 @@ const commands = [
   addTactics,
   addIdentity,
   addRejected,
+  addMessages,
   addPlaybook,
   addTopics,
 ];

@@ -68,7 +68,7 @@ export function refusalOf(
   return `${cap.scope} ${cap.name}: ${used} of ${cap.max} per ${cap.per} used`;
 }
 
-/** Gives the place to the first contender whose caps all have room. A decision that holds one already keeps it. */
+/** Gives the place to the first contender whose caps all have room. A decision that holds one already keeps it, unless it asks anew. */
 export function reserve(
   reservations: readonly Reservation[],
   request: {
@@ -78,11 +78,12 @@ export function reserve(
     readonly contenders: readonly Contender[];
     readonly openUntilMs: number;
     readonly mailbox?: string;
+    readonly anew?: boolean;
   },
 ): { readonly answer: ReserveAnswer; readonly reservations: readonly Reservation[] } {
   const { id, atMs, timezone, contenders, openUntilMs, mailbox } = request;
   const held = reservations.find((one) => one.id === id);
-  const again = contenders.findIndex(({ name }) => name === held?.tactic);
+  const again = request.anew === true ? -1 : contenders.findIndex(({ name }) => name === held?.tactic);
   if (again >= 0) {
     const refusals = contenders.slice(0, again).map(() => 'was full when this decision was made first');
     return { answer: { granted: again, refusals }, reservations };

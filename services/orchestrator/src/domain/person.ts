@@ -20,3 +20,17 @@ export interface Person {
   /** IANA name; UTC where it is not known. */
   readonly timezone: string;
 }
+
+/** How an event names somebody: the account, else a device, else the address. */
+export function namesOf(identifiers: readonly string[]): {
+  readonly userId: string;
+  readonly anonymousId: string;
+  readonly traits: Readonly<Record<string, string>>;
+} {
+  const valueOf = (type: string): string =>
+    identifiers.find((one) => one.startsWith(`${type}:`))?.slice(type.length + 1) ?? '';
+  const userId = valueOf('user_id');
+  const anonymousId = userId === '' ? valueOf('anonymous_id') : '';
+  const email = valueOf('email');
+  return { userId, anonymousId, traits: email === '' ? {} : { email } };
+}

@@ -39,28 +39,31 @@ export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
           `limit: expected a whole number from 1 to ${maxLimit}; got ${limit.slice(0, 40)}`,
         );
       }
-      const messages = await open().listAfter(after === '' ? undefined : after, wanted);
-      return { messages, nextCursor: messages.at(-1)?.id ?? after ?? null };
+      const sink = open();
+      const messages = await sink.listAfter(after === '' ? undefined : after, wanted);
+      const repeats = await sink.repeats();
+      return { messages, nextCursor: messages.at(-1)?.id ?? after ?? null, repeats };
     },
   );
 
   http.get('/mail', async (request, reply) => {
     if (!routes.loopback) routes.authorize(request.headers.authorization);
-    const mails = await open().newest(200);
+    const sink = open();
+    const [mails, repeats] = await Promise.all([sink.newest(200), sink.repeats()]);
     return reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      .send(pageOf(mails));
+      .send(pageOf(mails, repeats));
   });
 }
 
-const rowOf = ({ at, to, subject, tactic, text }: SunkMail): string =>
-  `<details><summary><time>${escapeHtml(at)}</time> <b>${escapeHtml(subject)}</b> to ${escapeHtml(to)} <i>${escapeHtml(tactic)}</i></summary><pre>${escapeHtml(text)}</pre></details>`;
+const rowOf = ({ at, to, subject, tactic, text, repeat }: SunkMail): string =>
+  `<details><summary><time>${escapeHtml(at)}</time> <b>${escapeHtml(subject)}</b> to ${escapeHtml(to)} <i>${escapeHtml(tactic)}</i>${repeat === undefined ? '' : ` (repeat ${repeat})`}</summary><pre>${escapeHtml(text)}</pre></details>`;
 
-const pageOf = (mails: readonly SunkMail[]): string => `<!doctype html>
+const pageOf = (mails: readonly SunkMail[], repeats: number): string => `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Mail</title>
 <style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}summary{cursor:pointer;padding:.3rem 0}time,i{color:#666}pre{white-space:pre-wrap;background:#f5f5f5;padding:1rem}</style>
-<h1>Mail</h1><p>What the platform sent to its local sink, newest first; at most 200.</p>
+<h1>Mail</h1><p>What the platform sent to its local sink, newest first; at most 200. Repeats of a mail that had come before: ${repeats}.</p>
 ${mails.length === 0 ? '<p>Nothing yet.</p>' : mails.map(rowOf).join('\n')}
 </html>
 `;

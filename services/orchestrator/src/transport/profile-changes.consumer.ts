@@ -30,7 +30,7 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
   };
   return await log.consume({
     group: journeysGroup,
-    topics: [topics.profilesChanged.name, topics.decisionsMade.name],
+    topics: [topics.profilesChanged.name, topics.decisionsMade.name, topics.deliveriesRecorded.name],
     onAssigned: async (partition) => {
       await journeys.republish(partition);
       await lift.takeOver(partition);
@@ -45,6 +45,11 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
       if (batch.topic === topics.decisionsMade.name) {
         const decided = await valuesOf(await readRecords(topics.decisionsMade.name, batch.records));
         await lift.decided(batch.partition, decided);
+        return;
+      }
+      if (batch.topic === topics.deliveriesRecorded.name) {
+        const ended = await valuesOf(await readRecords(topics.deliveriesRecorded.name, batch.records));
+        await journeys.delivered(batch.partition, ended);
         return;
       }
       const changes = await valuesOf(await readRecords(topics.profilesChanged.name, batch.records));

@@ -25,30 +25,47 @@ export function senderOf(channels: readonly ChannelDefinition[]): string | undef
   return channel && readSender(channel.name, channel.options?.['from']).address;
 }
 
-/** Codes from 500 on are the server's last word (RFC 5321, 4.2.1); all else may work later. */
+/** The parts of a session in which the server speaks of this one mail; elsewhere it speaks of us. */
+const aboutTheMail = new Set(['MAIL FROM', 'RCPT TO', 'DATA']);
+
+/** Codes from 500 on are the server's last word about a mail (RFC 5321, 4.2.1); all else may work later. */
 function refusal(thrown: unknown): SendResult {
-  const code = (thrown as { readonly responseCode?: unknown }).responseCode;
-  const isFinal = typeof code === 'number' && code >= 500;
+  const { responseCode, command } = thrown as { readonly responseCode?: unknown; readonly command?: unknown };
+  const isFinal =
+    typeof responseCode === 'number' &&
+    responseCode >= 500 &&
+    typeof command === 'string' &&
+    aboutTheMail.has(command);
   return { outcome: isFinal ? 'failed' : 'later', detail: messageOf(thrown).slice(0, 300) };
 }
+
+/** After a mail's last byte a server may still look through it before it answers; leaving sooner means sending twice. */
+const silenceFactor = 3;
 
 /** E-mail over SMTP, with one-click unsubscribing (RFC 8058). The Message-ID is the message's id, so repeats can be known. */
 export const email: ChannelKind = {
   kind: 'email',
-  open: ({ name, options }, { smtpUrl }) => {
+  open: ({ name, options }, { smtpUrl, timeoutMs, atOnce }) => {
     const from = readSender(name, options?.['from']);
     const transport = createTransport({
       url: smtpUrl,
       pool: true,
-      maxConnections: 4,
+      maxConnections: atOnce,
       maxMessages: Infinity,
       disableFileAccess: true,
       disableUrlAccess: true,
-      connectionTimeout: 10_000,
-      greetingTimeout: 10_000,
-      socketTimeout: 30_000,
+      dnsTimeout: timeoutMs,
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs * silenceFactor,
     });
     return {
+      // One server takes all, but what it does with a mail often hangs on the domain that the mail is for.
+      destinationOf: ({ to }) =>
+        to
+          .slice(to.lastIndexOf('@') + 1)
+          .trim()
+          .toLowerCase(),
       send: async (message) => {
         // Decisions let nobody stand whose address is not one; what other producers ask for is looked at here.
         if (!isMailAddress(message.to))
