@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { journeysProto } from '@rapport/contracts';
+import { runCli } from '@rapport/cli';
 import { createCalls } from '@rapport/service-host';
 import { startPlatform, type TestPlatform } from '@rapport/testing';
 import { doublesIn, environmentFor, HookWorld, MailWorld, until, writePlaybook } from './receivers.js';
@@ -82,6 +83,24 @@ describe('what is to be delivered', () => {
     }
   };
 
+  /** The command line's answer as JSON. */
+  const rapport = async (...argv: string[]): Promise<unknown> => {
+    let out = '';
+    const code = await runCli([...argv, '--json'], {
+      out: (text) => (out += text),
+      err: (text) => (out += text),
+      interactive: false,
+      environment: {
+        RAPPORT_URL: platform.httpUrl,
+        RAPPORT_GRPC_ADDRESS: platform.grpcAddress,
+        RAPPORT_API_TOKEN: platform.apiToken,
+      },
+      stopped: new AbortController().signal,
+    });
+    expect([code, out]).toEqual([0, out]);
+    return JSON.parse(out);
+  };
+
   it('goes to others while one receiver hangs', async () => {
     mails.manners.set('hangs.example', { hangs: true });
     const stuck = Array.from({ length: 40 }, (_, index) => `stuck-${index}`);
@@ -152,15 +171,19 @@ describe('what is to be delivered', () => {
       /^rapport_orchestrator_messages_ended_total\{channel="email",state="failed",reason="given_up".*\} 1$/m,
     );
     mails.manners.delete('down.example');
-    const replayed = await platform.post<{ messageIds: string[] }>('/v1/messages/replay', {
-      state: 'failed',
-      tactic: 'greeting',
-      from: iso(requestedMs + 1),
+    const listed = await rapport('messages', 'list', '--state', 'failed', '--person', 'user_id:dan');
+    expect(listed).toEqual([expect.objectContaining({ messageId: failed?.messageId, reason: 'given_up' })]);
+    const since = iso(requestedMs + 1);
+    expect(await rapport('messages', 'replay', '--tactic', 'greeting', '--since', since)).toEqual({
+      messageIds: [failed?.messageId],
     });
-    expect(replayed.body.messageIds).toEqual([failed?.messageId]);
     await platform.advanceTo();
     expect(mails.takenBy.get('dan@down.example')).toEqual([`<${failed?.messageId ?? ''}@rapport>`]);
     expect((await instancesOf('dan'))[0]).toMatchObject({ state: 'done', history: [{ outcome: 'sent' }] });
+    // A filter that is not understood is no filter: refused, and nothing goes out.
+    const misread = await platform.post('/v1/messages/replay', { state: 'failed', tactics: 'greeting' });
+    const asked = await platform.post('/v1/messages/replay', { state: 'sent' });
+    expect([misread.status, asked.status]).toEqual([400, 400]);
     // What was sent anew took its place under "one a day" again.
     await advanceTo(nowMs + hour);
     await did('Greeted', 'dan');

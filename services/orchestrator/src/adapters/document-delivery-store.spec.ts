@@ -78,7 +78,7 @@ describe('deliveries in the store', () => {
           const set = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
           const found: DeliveryState[] = [];
           for (let cursor: string | undefined; ;) {
-            const page = await store.list(set as MessageFilter, cursor, limit);
+            const page = await store.list(set, cursor, limit);
             expect(page.found.length).toBeLessThanOrEqual(limit);
             found.push(...page.found.map((one) => one.state));
             cursor = page.nextCursor;

@@ -34,8 +34,8 @@ const idOf = (number: number): string => String(number).padStart(12, '0');
  */
 export class SmtpMailSink implements MailSink {
   readonly #server: SMTPServer;
-  /** One after the other, so that a repeat is seen. */
-  #filing = Promise.resolve();
+  /** By Message-ID: copies of one mail one after the other, so that a repeat is seen. */
+  readonly #filing = new Map<string, Promise<void>>();
   #next = 1;
 
   constructor(
@@ -82,7 +82,7 @@ export class SmtpMailSink implements MailSink {
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    await this.#filing;
+    await Promise.all(this.#filing.values());
   }
 
   async listAfter(id: string | undefined, limit: number): Promise<readonly SunkMail[]> {
@@ -118,8 +118,13 @@ export class SmtpMailSink implements MailSink {
       at: new Date(this.clock.now()).toISOString(),
       headers,
     };
-    const filed = this.#filing.then(async () => this.#file(mail));
-    this.#filing = filed.catch(() => undefined);
+    const filed = (this.#filing.get(messageId) ?? Promise.resolve()).then(async () => this.#file(mail));
+    const settled = filed
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#filing.get(messageId) === settled) this.#filing.delete(messageId);
+      });
+    this.#filing.set(messageId, settled);
     await filed;
   }
 
