@@ -205,7 +205,8 @@ describe('journeys and caps, from outside', () => {
     await shop.track(eve, 'Product Added', { product_id: 'lamp', category: 'light', price: 30 });
     await shop.advanceTo(shop.nowMs + hour);
     const [mail] = await shop.mailsTo(eve);
-    const { pathname } = new URL(mail?.headers['list-unsubscribe']?.slice(1, -1) ?? '');
+    const { origin, pathname } = new URL(mail?.headers['list-unsubscribe']?.slice(1, -1) ?? '');
+    expect(origin).toBe(shop.platform.httpUrl);
     const answer = await fetch(shop.platform.httpUrl + pathname, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },

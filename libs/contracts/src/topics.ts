@@ -112,18 +112,27 @@ export interface SegmentMembership {
   readonly since: string;
 }
 
+/** The newest answer to a purpose. */
+export interface ConsentChoice {
+  readonly granted: boolean;
+  readonly at: string;
+  readonly source: string;
+  /** True when the person chose it; absent when events only carried the state of a device. */
+  readonly chosen?: boolean;
+}
+
 /** What a person looks like at an instant: the fold of the person's origins. */
 export interface ProfileView {
   readonly profileId: ProfileId;
   readonly identifiers: readonly Identifier[];
   readonly traits: Readonly<Record<string, TraitValue>>;
+  /** Names of the traits whose newest statement took them back (null); absent where there is none. */
+  readonly removedTraits?: readonly string[];
   /** By name, in the playbook's terms; null where there is nothing yet. */
   readonly computedTraits: Readonly<Record<string, JsonValue>>;
   readonly segments: readonly SegmentMembership[];
   /** By purpose; a purpose that is absent counts as no. */
-  readonly consent: Readonly<
-    Record<string, { readonly granted: boolean; readonly at: string; readonly source: string }>
-  >;
+  readonly consent: Readonly<Record<string, ConsentChoice>>;
   /** Event times of the first and last event, ISO 8601. */
   readonly firstSeen?: string;
   readonly lastSeen?: string;

@@ -98,6 +98,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     processMetrics: true,
     ...(endpoint === undefined ? {} : { tracing: await openTracing(options.service, endpoint) }),
   });
+  const listening: Listening = {};
   try {
     const playbook = await loadPlaybook(resolve(config.RAPPORT_PLAYBOOK_DIR));
     const { log, store } = await engines;
@@ -123,13 +124,26 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
       calls,
       environment: options.environment,
       loopback: config.loopback,
+      httpUrl: () => localHttpUrl(config.RAPPORT_HOST, listening.httpPort ?? config.RAPPORT_HTTP_PORT),
     };
-    return await open(host, health, config, options, opened);
+    return await open(host, health, config, options, opened, listening);
   } catch (thrown) {
     await Promise.allSettled([engines]);
     for (const part of opened.reverse()) await part.close();
     throw thrown;
   }
+}
+
+/** What is known only once the process listens. */
+interface Listening {
+  httpPort?: number;
+}
+
+/** An address that binds everywhere is reached from this machine by loopback. */
+function localHttpUrl(host: string, port: number): string {
+  if (port === 0) throw new Error('the HTTP port is a free one and known only once the process listens');
+  const name = ['0.0.0.0', '::', ''].includes(host) ? '127.0.0.1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 /** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */
@@ -154,6 +168,7 @@ async function open(
   config: HostConfig,
   options: RunHostOptions,
   opened: { close(): Promise<void> | void }[],
+  listening: Listening,
 ): Promise<RunningHost> {
   const startedAtMs = Date.now();
   tellUnsaidKinds(host);
@@ -221,6 +236,7 @@ async function open(
   const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
+  listening.httpPort = (http.server.address() as AddressInfo).port;
   opened.push({ close: () => app.close() });
   const metrics = await listenForMetrics(host.telemetry, config);
   opened.push({ close: () => void metrics.close() });

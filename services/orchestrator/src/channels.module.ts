@@ -7,6 +7,7 @@ import { DocumentChannelSwitches, switchCollection } from './adapters/document-c
 import { deliveryCollection, DocumentDeliveryStore } from './adapters/document-delivery-store.js';
 import { createIngestionFailureNews } from './adapters/ingestion-failure-news.js';
 import { LateCollection } from './adapters/late-collection.js';
+import { SecretsFile } from './adapters/secrets-file.js';
 import type { DecisionParts } from './decisions.module.js';
 import { mailCollection, SmtpMailSink } from './adapters/smtp-mail-sink.js';
 import { DeliverMessages } from './deliver-messages.pipeline.js';
@@ -43,7 +44,7 @@ export class ChannelParts {
     readonly host: Host,
     readonly config: OrchestratorConfig,
     readonly metrics: OrchestratorMetrics,
-    { people, book, caps }: DecisionParts,
+    { people, book, caps, askMail, refusals }: DecisionParts,
   ) {
     this.#channels = channelsOf(host.playbook);
     this.store = new DocumentDeliveryStore(this.#deliveries);
@@ -51,6 +52,8 @@ export class ChannelParts {
       people,
       book,
       caps,
+      askMail,
+      refusals,
       clock: host.clock,
       whenCaughtUp: async () => this.#caughtUp(),
     });
@@ -88,7 +91,7 @@ export class ChannelParts {
       const channel = kind.open(definition, {
         clock: this.host.clock,
         smtpUrl,
-        webhookSecret: this.config.webhookSecrets.get(definition.name),
+        webhookSecret: this.#webhookSecretOf(definition.name),
         timeoutMs: this.config.RAPPORT_DELIVERY_TIMEOUT,
         atOnce: this.config.RAPPORT_DELIVERY_AT_ONCE,
         allowPrivateAddresses: this.config.RAPPORT_WEBHOOK_PRIVATE_ADDRESSES ?? this.host.loopback,
@@ -121,6 +124,18 @@ export class ChannelParts {
       await channel.close();
     }
     await this.#sink?.close();
+  }
+
+  /** Never undefined for a webhook channel: what is not set is made where nothing is public, and refused elsewhere. */
+  #webhookSecretOf(channel: string): string | undefined {
+    const known = this.config.webhookSecrets.get(channel);
+    if (known === undefined || known.secret !== undefined) return known?.secret;
+    const { variable } = known;
+    this.host.telemetry.log.info(
+      { channel, variable },
+      'webhooks are signed with a secret from secrets.json of the data folder, because its variable is not set',
+    );
+    return new SecretsFile(this.config.RAPPORT_DATA_DIR).forWebhooks(variable);
   }
 
   async #open(name: string, channel: Channel): Promise<Line> {

@@ -11,7 +11,6 @@ import {
 } from '@rapport/contracts';
 import type { Playbook } from '@rapport/playbook';
 import type { ProfileId } from '@rapport/kernel';
-import { isInward } from './adapters/channels/guarded-lookup.js';
 import { mailTactic, playbook, tactic } from './fixtures/definitions.js';
 import { openDoor } from './fixtures/http-door.js';
 import { openTemporaryRoom, startMs, type TemporaryRoom } from './fixtures/temporary-room.js';
@@ -108,7 +107,11 @@ describe('mail', () => {
   });
 
   it('waits longer and longer for a server that is not there, and gives up in the end', async () => {
-    const environment = { RAPPORT_SMTP_URL: 'smtp://127.0.0.1:9', RAPPORT_DELIVERY_RETRY_FOR: '1m' };
+    const environment = {
+      RAPPORT_SMTP_URL: 'smtp://127.0.0.1:9',
+      RAPPORT_PUBLIC_URL: 'https://mail.example.com',
+      RAPPORT_DELIVERY_RETRY_FOR: '1m',
+    };
     world = await openTemporaryRoom(playbook({ tactics: [mailTactic('reminder')] }), { environment });
     const room = await world.start();
     await request('m_1', 'email', 'ada@example.com', mail);
@@ -249,21 +252,6 @@ describe('webhooks', () => {
       ['failed', true],
       ['failed', true],
     ]);
-  });
-
-  it('know the addresses that lead inward', () => {
-    const inward = [
-      '127.0.0.1',
-      '10.1.2.3',
-      '169.254.169.254',
-      '192.168.0.1',
-      '::1',
-      'fd00::1',
-      '::ffff:10.0.0.1',
-      'x',
-    ];
-    expect(inward.filter((address) => !isInward(address))).toEqual([]);
-    expect(['1.1.1.1', '2606:4700::1111'].filter(isInward)).toEqual([]);
   });
 });
 

@@ -14,6 +14,7 @@ import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import { RunJourneys } from './run-journeys.pipeline.js';
 import { awaitUpstream } from './steps/await-upstream.js';
 import { DueTimers, takenOver } from './steps/due-timers.js';
+import { createNoteRefusals, type NoteRefusals } from './steps/note-refusals.js';
 import { consumeProfileChanges, journeysStage } from './transport/profile-changes.consumer.js';
 
 /** How old the sums behind GET /v1/tactics may be. */
@@ -26,6 +27,7 @@ export class JourneyParts {
   readonly #host: Host;
   readonly #journeys: RunJourneys;
   readonly #lift: MeasureLift;
+  readonly #noteRefusals: NoteRefusals;
   readonly #timers: DueTimers;
   readonly #collections;
   readonly #rejections;
@@ -79,6 +81,7 @@ export class JourneyParts {
         ),
       onHandover: (partition) => this.#kick(partition),
     });
+    this.#noteRefusals = createNoteRefusals(decisions.refusals);
     this.#timers = new DueTimers({
       clock: host.clock,
       nextDue: async (partition) => this.store.nextDue(partition),
@@ -108,6 +111,7 @@ export class JourneyParts {
       log: this.#host.log,
       journeys: this.#journeys,
       lift: this.#lift,
+      noteRefusals: this.#noteRefusals,
       timers: this.#timers,
       rejections: this.#rejections,
       onFailure: (failure) => this.#failed(failure),

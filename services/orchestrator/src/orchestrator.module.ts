@@ -14,12 +14,15 @@ import {
 import { answerJsonOf } from './adapters/record-json.js';
 import { createRequestMessages } from './adapters/event-log-message-requests.js';
 import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
+import { senderOf } from './adapters/channels/email.js';
+import { unsubscribeIdOf } from './adapters/decision-ids.js';
 import { ChannelParts } from './channels.module.js';
 import { createDecisionParts, type DecisionParts } from './decisions.module.js';
 import { JourneyParts } from './journeys.module.js';
 import { readOrchestratorConfig, type OrchestratorConfig } from './orchestrator.config.js';
 import { OrchestratorMetrics } from './orchestrator.metrics.js';
 import { createLookUpMessages, type LookUpMessages } from './steps/look-up-messages.js';
+import { createUnsubscribe } from './steps/unsubscribe.js';
 import { DecisionsGrpc } from './transport/decisions.grpc.js';
 import { mountDecide } from './transport/decide.http.js';
 import { JourneysGrpc } from './transport/journeys.grpc.js';
@@ -47,7 +50,7 @@ export class OrchestratorRoom implements Room {
   #isStarted = false;
 
   constructor(readonly host: Host) {
-    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels);
+    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels, host.loopback);
     this.#metrics = new OrchestratorMetrics(host.telemetry);
     this.#decisions = createDecisionParts(host, this.#config, this.#metrics);
     this.#journeys = new JourneyParts(host, this.#config, this.#metrics, this.#decisions);
@@ -82,22 +85,23 @@ export class OrchestratorRoom implements Room {
   }
 
   routes = (http: FastifyInstance): void => {
-    const { answer, ledger, book, links, people } = this.#decisions;
+    const { answer, ledger, book, links, people, refusals } = this.#decisions;
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts });
     mountMail(http, { sink: () => this.#channels.sink, loopback: this.host.loopback });
     mountMessages(http, { messages: this.#messages });
-    const unsubscribe = createIngestionUnsubscriber(
-      this.host.calls,
-      ownWriteKey(this.host.credentials.apiToken),
-    );
+    const unsubscribe = createUnsubscribe({
+      people,
+      refusals,
+      record: createIngestionUnsubscriber(this.host.calls, ownWriteKey(this.host.credentials.apiToken)),
+      now: () => this.host.clock.now(),
+      eventIdOf: unsubscribeIdOf,
+    });
     mountUnsubscribe(http, {
       read: (token) => links.read(token),
-      unsubscribe: async (profileId, purpose) => {
-        const person = await people.read(profileId);
-        // Someone who was erased gets no messages anyway.
-        if (person !== undefined) await unsubscribe(person.identifiers, purpose);
-      },
+      unsubscribe,
+      now: () => this.host.clock.now(),
+      sender: senderOf(this.host.playbook.channels),
     });
   };
 

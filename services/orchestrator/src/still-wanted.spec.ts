@@ -91,6 +91,19 @@ describe('a message that waits for its next try', () => {
       },
       'address_gone',
     ],
+    ['the address was taken back', (who) => void known(who).removedTraits.push('email'), 'address_gone'],
+    [
+      'another account with the same address said no',
+      async (who, name) => {
+        const other = world.people.add(`${name}-other`, {
+          traits: { email: `${name.toUpperCase()}@example.com` },
+          consent: { email_marketing: false },
+          chosenAtMs: { email_marketing: world.clock.now() },
+        });
+        await world.people.did(other, 'Consent Revoked');
+      },
+      'no_consent',
+    ],
     [
       'the address is gone',
       (who, name) => void (known(who).identifiers = [`user_id:${name}`]),
@@ -135,7 +148,9 @@ describe('a message that waits for its next try', () => {
     });
     expect(became).toEqual(changes.map(([what, , expected]) => [what, expected]));
     expect([...taken].sort()).toEqual(
-      changes.flatMap(([, , expected], index) => (expected === 'sent' ? [`ada${index}@example.com`] : [])),
+      changes
+        .flatMap(([, , expected], index) => (expected === 'sent' ? [`ada${index}@example.com`] : []))
+        .sort(),
     );
     expect((await ends()).filter(({ outcome }) => outcome !== 'sent').map(({ outcome }) => outcome)).toEqual(
       changes.filter(([, , expected]) => expected !== 'sent').map(() => 'cancelled'),

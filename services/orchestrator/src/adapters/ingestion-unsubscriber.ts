@@ -7,9 +7,9 @@ import { unsubscribeRefused } from '../orchestrator.errors.js';
 export function createIngestionUnsubscriber(
   calls: Calls,
   writeKey: string,
-): (identifiers: readonly string[], purpose: string) => Promise<void> {
+): (identifiers: readonly string[], purpose: string, messageId: string) => Promise<void> {
   const ingestion = calls.to<ingestionProto.IngestionService>(ingestionProto.IngestionServiceDefinition);
-  return async (identifiers, purpose) => {
+  return async (identifiers, purpose, messageId) => {
     const { userId, anonymousId, traits } = namesOf(identifiers);
     const { results } = await ingestion.accept({
       writeKey,
@@ -17,7 +17,7 @@ export function createIngestionUnsubscriber(
       events: [
         {
           type: 'track',
-          messageId: '',
+          messageId,
           userId,
           anonymousId,
           event: 'Unsubscribed',

@@ -4,6 +4,7 @@ import PostalMime from 'postal-mime';
 import { SMTPServer } from 'smtp-server';
 import type { Clock } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration } from '@rapport/document-store';
+import { problemsOfMail } from './strict-mail.js';
 import type { MailSink, SunkMail } from '../ports/mail-sink.js';
 
 /** One document per mail that came in, under a number that counts up; one that came before says how often. */
@@ -15,12 +16,21 @@ export const mailCollection: CollectionDeclaration<SunkMail> = {
   ],
 };
 
+/** A mail that a strict reader would not take; 554 tells the sender that trying again is of no use. */
+class MailMalformed extends Error {
+  readonly responseCode = 554;
+
+  constructor(problems: readonly string[]) {
+    super(`the mail is malformed: ${problems.slice(0, 5).join('; ')}`);
+  }
+}
+
 const maxMailBytes = 1 << 20;
 const idOf = (number: number): string => String(number).padStart(12, '0');
 
 /**
- * A mail server on loopback that keeps what it gets and sends nothing on, so that a laptop shows real messages. A
- * bounded ring: beyond `keep` mails the oldest go.
+ * A mail server on loopback that keeps what it gets and sends nothing on, so that a laptop shows real messages. It is
+ * stricter than most of the world: what RFC 5322, 2045 to 2047 or 8058 forbid it refuses. A bounded ring: beyond `keep` mails the oldest go.
  */
 export class SmtpMailSink implements MailSink {
   readonly #server: SMTPServer;
@@ -44,7 +54,12 @@ export class SmtpMailSink implements MailSink {
         const recipients = session.envelope.rcptTo.map(({ address }) => address);
         this.#take(stream, recipients).then(
           () => done(null, 'kept'),
-          () => done(new Error('the mail could not be kept; send it again')),
+          (thrown: unknown) =>
+            done(
+              thrown instanceof MailMalformed
+                ? thrown
+                : new Error('the mail could not be kept; send it again'),
+            ),
         );
       },
     });
@@ -86,7 +101,10 @@ export class SmtpMailSink implements MailSink {
   async #take(stream: Readable, recipients: readonly string[]): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer);
-    const parsed = await PostalMime.parse(Buffer.concat(chunks));
+    const raw = Buffer.concat(chunks);
+    const problems = problemsOfMail(raw);
+    if (problems.length > 0) throw new MailMalformed(problems);
+    const parsed = await PostalMime.parse(raw);
     const headers = Object.fromEntries(parsed.headers.map(({ key, value }) => [key, value]));
     const messageId = headers['x-rapport-message'] ?? parsed.messageId ?? '';
     const mail = {

@@ -1,16 +1,28 @@
 import type { RequestedMessage } from '@rapport/contracts';
 import type { Clock } from '@rapport/kernel';
 import { refusalByHistory } from '../domain/candidates.js';
-import { refusalByAddress, refusalByConsent, type Refusal } from '../domain/message-refusals.js';
+import { refusalBySubscription } from '../domain/subscriptions.js';
 import type { Person } from '../domain/person.js';
 import type { Tactic, TacticBook } from '../domain/tactics.js';
 import type { CapLedger } from '../ports/cap-ledger.js';
 import type { PersonReader } from '../ports/person-reader.js';
+import type { RefusalBook } from '../ports/refusal-book.js';
+import type { AskMail } from './ask-mail.js';
+
+/** Why a message is no longer wanted. */
+export interface Refusal {
+  readonly reason:
+    'person_unknown' | 'tactic_unknown' | 'no_consent' | 'suppressed' | 'address_gone' | 'capped';
+  /** In words. */
+  readonly detail: string;
+}
 
 export interface StillWantedPorts {
   readonly people: PersonReader;
   readonly book: TacticBook;
   readonly caps: CapLedger;
+  readonly askMail: AskMail;
+  readonly refusals: Pick<RefusalBook, 'keyOf'>;
   readonly clock: Clock;
   /** Resolves when what was received up to now is in the profiles, or has been waited for long enough. */
   readonly whenCaughtUp: () => Promise<void>;
@@ -51,12 +63,22 @@ export function createStillWanted(ports: StillWantedPorts): StillWanted {
       return { reason: 'person_unknown', detail: 'the person is no longer known' };
     }
     return (
-      refusalByConsent(tactic, person) ??
-      refusalByAddress(tactic, person, message.to) ??
+      (await refusalByPerson(ports, tactic, person, message.to)) ??
       (await refusalByEvents(ports, tactic, person, nowMs)) ??
-      (isLate ? await refusalByCaps(ports, tactic, person, message.decisionId, nowMs) : undefined)
+      (isLate ? await refusalByCaps(ports, tactic, person, message, nowMs) : undefined)
     );
   };
+}
+
+async function refusalByPerson(
+  { askMail }: StillWantedPorts,
+  tactic: Tactic,
+  person: Person,
+  to: string,
+): Promise<Refusal | undefined> {
+  if (tactic.channelKind === 'email') return await askMail(tactic, person, to);
+  const detail = refusalBySubscription(tactic, person);
+  return detail === undefined ? undefined : { reason: 'no_consent', detail };
 }
 
 async function refusalByEvents(
@@ -74,16 +96,17 @@ async function refusalByEvents(
 }
 
 async function refusalByCaps(
-  { caps }: StillWantedPorts,
+  { caps, refusals }: StillWantedPorts,
   tactic: Tactic,
   { profileId, timezone }: Person,
-  decisionId: string,
+  { decisionId, to }: RequestedMessage,
   atMs: number,
 ): Promise<Refusal | undefined> {
   if (tactic.caps.length === 0) return undefined;
   const contenders = [tactic];
   for (;;) {
-    const asked = { id: decisionId, atMs, timezone, contenders, anew: true };
+    const mailbox = tactic.channelKind === 'email' ? { mailbox: refusals.keyOf(to) } : {};
+    const asked = { id: decisionId, atMs, timezone, contenders, anew: true, ...mailbox };
     const { answer, stood } = await caps.reserve(profileId, asked);
     if (!(await stood)) continue;
     return answer.granted === 0

@@ -4,11 +4,13 @@ import type { Rejections } from '@rapport/service-host';
 import type { MeasureLift } from '../measure-lift.pipeline.js';
 import type { RunJourneys } from '../run-journeys.pipeline.js';
 import type { DueTimers } from '../steps/due-timers.js';
+import type { NoteRefusals } from '../steps/note-refusals.js';
 
 export interface ProfileChangesParts {
   readonly log: EventLog;
   readonly journeys: RunJourneys;
   readonly lift: MeasureLift;
+  readonly noteRefusals: NoteRefusals;
   readonly timers: DueTimers;
   readonly rejections: Rejections;
   readonly onFailure: (failure: ConsumeFailure) => void;
@@ -51,6 +53,7 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
         return;
       }
       const changes = await valuesOf(await readRecords(topics.profilesChanged.name, batch.records));
+      await parts.noteRefusals(changes);
       await journeys.apply(batch.partition, changes);
       await lift.changed(batch.partition, changes);
     },

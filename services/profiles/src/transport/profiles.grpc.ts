@@ -1,4 +1,4 @@
-import type { AcceptedEvent, ProfileChange, ProfileView, profilesProto } from '@rapport/contracts';
+import type { AcceptedEvent, ProfileChange, profilesProto } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
 import type { Asked, CallContext } from '@rapport/service-host';
 import { profilesErrors } from '../profiles.errors.js';
@@ -137,7 +137,13 @@ export function profileMessage({ view, version, settling }: ShownProfile): profi
     traits: { ...view.traits },
     computedTraits: { ...view.computedTraits },
     segments: [...view.segments],
-    consent: { ...view.consent } satisfies ProfileView['consent'],
+    consent: Object.fromEntries(
+      Object.entries(view.consent).map(([purpose, { granted, at, source, chosen = false }]) => [
+        purpose,
+        { granted, at, source, chosen },
+      ]),
+    ),
+    removedTraits: [...(view.removedTraits ?? [])],
     version: BigInt(version),
     firstSeen: view.firstSeen ?? '',
     lastSeen: view.lastSeen ?? '',

@@ -7,7 +7,7 @@ export interface ChannelTools {
   readonly clock: Clock;
   /** Where mail goes: smtp://… */
   readonly smtpUrl: string;
-  /** Secret that signs this channel's webhooks; undefined where none is configured. */
+  /** Secret that signs this channel's webhooks; undefined for other kinds. */
   readonly webhookSecret: string | undefined;
   /** How long the other side may take: to connect, to answer. */
   readonly timeoutMs: number;

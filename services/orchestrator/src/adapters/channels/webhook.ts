@@ -10,14 +10,18 @@ import { guardedLookup, isInward } from './guarded-lookup.js';
 
 /** Standard Webhooks asks senders to stay below this. */
 const maxBodyBytes = 20_000;
+/** And their secrets to have this many. */
+const minSecretBytes = 24;
 
-function signerOf(name: string, secret: string | undefined): Webhook | undefined {
-  if (secret === undefined) return undefined;
+function signerOf(name: string, secret: string | undefined): Webhook {
+  if (secret === undefined) throw playbookUnusable(`channel ${name}: expected a secret that signs; got none`);
   try {
+    const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length;
+    if (bytes < minSecretBytes) throw new Error(`it has ${bytes} bytes`);
     return new Webhook(secret);
   } catch (thrown) {
     throw playbookUnusable(
-      `channel ${name}: the secret in its variable: expected whsec_ and base64, as Standard Webhooks has it; ${messageOf(thrown)}`,
+      `channel ${name}: the secret in its variable: expected whsec_ and the base64 of at least ${minSecretBytes} bytes, as Standard Webhooks has it; ${messageOf(thrown)}`,
     );
   }
 }
@@ -93,7 +97,7 @@ export const webhook: ChannelKind = {
           'content-type': 'application/json',
           'webhook-id': message.messageId,
           'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-          ...(signer ? { 'webhook-signature': signer.sign(message.messageId, at, body) } : {}),
+          'webhook-signature': signer.sign(message.messageId, at, body),
         },
         body,
         signal: AbortSignal.timeout(timeoutMs),
