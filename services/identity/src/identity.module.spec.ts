@@ -14,7 +14,7 @@ import { openLmdbDocumentStore } from '@rapport/document-store';
 import { openLmdbEventLog, type EventLog } from '@rapport/event-log';
 import { RapportError, VirtualClock } from '@rapport/kernel';
 import type { Playbook } from '@rapport/playbook';
-import { createCalls, type Host, type Room } from '@rapport/service-host';
+import { createCalls, Gate, guardRoutes, type Host, type Room } from '@rapport/service-host';
 import { createTelemetry } from '@rapport/telemetry';
 import { profile, seen, startIso } from './fixtures/temporary-graph.js';
 import { createIdentityRoom } from './identity.module.js';
@@ -213,6 +213,7 @@ describe('the doors of the identity room', () => {
   let url: string;
   beforeEach(async () => {
     http = fastify();
+    guardRoutes(http, { gate: new Gate({ credentials: { apiToken } }) });
     http.setErrorHandler((thrown, _request, reply) =>
       thrown instanceof RapportError ? reply.code(499).send({ code: thrown.code }) : reply.send(thrown),
     );
@@ -229,7 +230,7 @@ describe('the doors of the identity room', () => {
 
   it('answers graph, link, unlink, split and forget over HTTP, with the token only', async () => {
     expect(await call('GET', '/v1/identity/user_id:1', undefined, 'other')).toEqual({
-      code: 'IDENTITY_UNAUTHENTICATED',
+      code: 'AUTH_TOKEN_UNKNOWN',
     });
     await accept(seen(['user_id:1', 'email:ada@example.com'], 0), seen(['anonymous_id:a/b c'], 0));
     await room.settle();

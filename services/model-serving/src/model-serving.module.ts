@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Module } from '@nestjs/common';
 import { inferenceProto, modelsProto } from '@rapport/contracts';
-import { HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
+import { grpcBinding, HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { FolderModelFiles } from './adapters/folder-model-files.js';
 import { onnxRuntime } from './adapters/onnx-runtime.js';
@@ -32,15 +32,25 @@ export function createModelServingRoom(host: Host): Room {
     'model',
     'version',
   ]);
+  const crashes = telemetry.counter(
+    'rapport_models_crashes_total',
+    'Processes of models that ended by themselves',
+    ['model', 'version'],
+  );
   const observe = (model: string, version: string, seconds: number): void =>
     compute.observe({ model, version }, seconds);
+  const files = new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR));
   const shelf = new ModelShelf(
-    new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
+    files,
     createLoadVersion({
-      files: new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
-      runtime: onnxRuntime,
+      files,
+      runtime: onnxRuntime(config.RAPPORT_MODELS_RUN_MAX),
       computedTraits: host.playbook.computedTraits,
       inlineMaxMs: config.RAPPORT_MODELS_INLINE_MAX_MS,
+      onCrash: (model, version, reason) => {
+        crashes.inc({ model, version });
+        telemetry.log.error({ model, version, reason }, 'the process of a model ended; it is started again');
+      },
     }),
     (model, version, reason) =>
       telemetry.log.error({ model, version, reason }, 'a model version is not served'),
@@ -54,31 +64,55 @@ export function createModelServingRoom(host: Host): Room {
   return {
     name: 'model-serving',
     grpc: [
-      {
-        contract: modelsProto.ModelsServiceDefinition,
-        limits: rowLimits,
-        implementation: new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
-      },
-      {
-        contract: inferenceProto.GRPCInferenceServiceDefinition,
-        limits: tensorLimits,
-        implementation: new InferenceGrpc(shelf, infer, isReady),
-      },
+      grpcBinding(
+        modelsProto.ModelsServiceDefinition,
+        new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
+        {
+          score: 'models.infer',
+          recommend: 'models.infer',
+          explainScore: 'models.infer',
+          listModels: 'models.read',
+          loadModel: 'models.manage',
+          unloadModel: 'models.manage',
+          setRollout: 'models.manage',
+        },
+        { limits: rowLimits },
+      ),
+      grpcBinding(
+        inferenceProto.GRPCInferenceServiceDefinition,
+        new InferenceGrpc(shelf, infer, isReady),
+        {
+          serverLive: { open: 'probes of the protocol carry no token' },
+          serverReady: { open: 'probes of the protocol carry no token' },
+          modelReady: 'models.read',
+          serverMetadata: 'models.read',
+          modelMetadata: 'models.read',
+          modelInfer: 'models.infer',
+          repositoryIndex: 'models.read',
+          repositoryModelLoad: 'models.manage',
+          repositoryModelUnload: 'models.manage',
+        },
+        { limits: tensorLimits },
+      ),
     ],
     routes: inferenceRoutes({
       shelf,
       infer,
       isReady,
-      credentials: host.credentials,
       onBug: (thrown) => telemetry.log.error({ err: thrown }, 'inference over HTTP broke'),
     }),
+    // Models are loaded beside everything else: how each stands is its own (ModelReady), not this room's.
     start: async () => {
       await shelf.loadAll();
       await recommendations.start();
       started = true;
     },
-    readiness: async () => (started ? undefined : 'loading models and recommendation counts'),
-    settle: () => recommendations.settle(),
+    readiness: async () =>
+      started ? undefined : 'its model repository to be looked through and recommendation counts to be read',
+    settle: async () => {
+      await shelf.idle();
+      await recommendations.settle();
+    },
     stop: async () => {
       started = false;
       await recommendations.stop();

@@ -9,7 +9,7 @@ import {
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
 import {
-  hasApiToken,
+  grpcBinding,
   HOST,
   ownWriteKey,
   rejectionsOf,
@@ -84,12 +84,22 @@ export function createProfilesRoom(host: Host): Room {
   };
   return {
     name: 'profiles',
-    grpc: [{ contract: profilesProto.ProfilesServiceDefinition, implementation: new ProfilesGrpc(opened) }],
+    grpc: [
+      grpcBinding(profilesProto.ProfilesServiceDefinition, new ProfilesGrpc(opened), {
+        getProfile: 'people.read',
+        batchGetFeatures: 'people.read',
+        getTimeline: 'people.read',
+        watchProfiles: 'people.read',
+        listSegment: 'people.read',
+        exportPerson: 'privacy.export',
+        erasePerson: 'privacy.erase',
+        setConsent: 'consent.write',
+      }),
+    ],
     routes: (http) =>
       mountProfiles(http, {
         read: () => opened().read,
         segments: host.playbook.segments,
-        hasToken: (authorization) => hasApiToken(host.credentials, authorization),
         now: () => host.clock.now(),
       }),
     start: async () => {
@@ -113,6 +123,7 @@ export function createProfilesRoom(host: Host): Room {
     }),
     stop: async () => {
       open?.timers.stop();
+      open?.predictor.stop();
       open?.changeWatch.stop();
       // A sweep that waits for the consumer ends with it.
       await Promise.all([open?.sweep.stop(), open?.consumer.stop()]);
@@ -140,7 +151,6 @@ async function openRoom(
   ]);
   const predictor = new ModelsPredictor(
     calls.to<modelsProto.ModelsService>(modelsProto.ModelsServiceDefinition),
-    () => performance.now(),
     (model, cause) =>
       telemetry.log.warn({ model, cause }, 'no scores; predictions keep what they were, or do not hold'),
   );

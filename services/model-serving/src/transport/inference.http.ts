@@ -1,15 +1,16 @@
-import { gunzipSync, inflateSync } from 'node:zlib';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
-import { hasApiToken, type Credentials } from '@rapport/service-host';
 import type { Infer } from '../infer.pipeline.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { ModelShelf } from '../steps/model-shelf.js';
 import { describeModel, indexOf, isModelReady, refuseParameters, serverMetadata } from './inference.grpc.js';
+import { BodyBudget } from './body-budget.js';
 import { encodeInference, readInference, type JsonInferParameters } from './inference-body.js';
+import { BodyReader, HeldBytes, maxBodyBytes, maxJsonBytes } from './read-body.js';
 
-/** The largest request, encoded and decoded. */
-const maxBodyBytes = 64 << 20;
+/** What bodies under way may hold together, whoever sends them. */
+const maxHeldBytes = 512 << 20;
 
 const statusCodes: Readonly<Record<ErrorStatus, number>> = {
   invalid: 400,
@@ -31,7 +32,6 @@ export interface InferenceHttpOptions {
   readonly shelf: ModelShelf;
   readonly infer: Infer;
   readonly isReady: () => boolean;
-  readonly credentials: Credentials;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -45,52 +45,69 @@ export function inferenceRoutes(options: InferenceHttpOptions): (http: FastifyIn
   const { shelf } = options;
   return (http) => {
     http.removeAllContentTypeParsers();
+    const bodies = new BodyReader();
+    const budget = new BodyBudget(maxHeldBytes);
+    const heldBy = new WeakMap<FastifyRequest, HeldBytes>();
+    http.addHook('onRequest', async (request, reply) => {
+      const held = new HeldBytes(budget);
+      heldBy.set(request, held);
+      reply.raw.once('close', () => held.end());
+    });
     // Bodies are JSON followed by bytes, so no parser of Fastify's fits; some clients send no content type at all.
-    http.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
-      done(null, body),
+    http.addContentTypeParser(
+      '*',
+      { bodyLimit: maxBodyBytes },
+      async (request: FastifyRequest, body: IncomingMessage) => {
+        const held = heldBy.get(request) ?? new HeldBytes(budget);
+        const maxBytes = jsonLength(request) === undefined ? maxJsonBytes : maxBodyBytes;
+        return await bodies.read(body, request.headers['content-encoding'] ?? 'identity', maxBytes, held);
+      },
     );
     http.setErrorHandler((thrown: Error & { statusCode?: number }, _request, reply) =>
       tellError(thrown, reply, options.onBug),
     );
-    http.addHook('onRequest', async (request) => {
-      if (isProbe(request.url) || hasApiToken(options.credentials, request.headers.authorization)) return;
-      throw new RapportError(
-        'AUTH_TOKEN_MISSING',
-        'unauthenticated',
-        'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-      );
-    });
-
-    http.get('/v2', async () => serverMetadata);
-    http.get('/v2/health/live', async () => ({ live: true }));
-    http.get('/v2/health/ready', async (_request, reply) => tellReady(reply, options.isReady()));
+    const probe = { config: { open: 'probes of the protocol carry no token' } };
+    const read = { config: { action: 'models.read' } } as const;
+    const manage = { config: { action: 'models.manage' } } as const;
+    http.get('/v2', read, async () => serverMetadata);
+    http.get('/v2/health/live', probe, async () => ({ live: true }));
+    http.get('/v2/health/ready', probe, async (_request, reply) => tellReady(reply, options.isReady()));
     for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
-      http.get<{ Params: ModelParams }>(prefix, async ({ params }) =>
+      http.get<{ Params: ModelParams }>(prefix, read, async ({ params }) =>
         describeModel(shelf, params.model, params.version),
       );
-      http.get<{ Params: ModelParams }>(`${prefix}/ready`, async ({ params }, reply) => {
+      http.get<{ Params: ModelParams }>(`${prefix}/ready`, read, async ({ params }, reply) => {
         const ready = isModelReady(shelf, params.model, params.version);
         return await reply.code(ready ? 200 : 503).send({ name: params.model, ready });
       });
       http.post<{ Params: ModelParams }>(
         `${prefix}/infer`,
+        { config: { action: 'models.infer' } },
         async (request, reply) => await answerInfer(options, request, reply),
       );
     }
-    http.post('/v2/repository/index', async (request) => indexOf(shelf, jsonBody(request)['ready'] === true));
-    http.post<{ Params: ModelParams }>('/v2/repository/models/:model/load', async (request, reply) => {
-      refuseParameters(Object.keys(jsonBody(request)['parameters'] ?? {}));
-      await shelf.loadModel(request.params.model);
-      return await reply.code(200).send();
-    });
-    http.post<{ Params: ModelParams }>('/v2/repository/models/:model/unload', async (request, reply) => {
-      await shelf.unload(request.params.model, undefined);
-      return await reply.code(200).send();
-    });
+    http.post('/v2/repository/index', read, async (request) =>
+      indexOf(shelf, jsonBody(request)['ready'] === true),
+    );
+    http.post<{ Params: ModelParams }>(
+      '/v2/repository/models/:model/load',
+      manage,
+      async (request, reply) => {
+        refuseParameters(Object.keys(jsonBody(request)['parameters'] ?? {}));
+        await shelf.loadModel(request.params.model);
+        return await reply.code(200).send();
+      },
+    );
+    http.post<{ Params: ModelParams }>(
+      '/v2/repository/models/:model/unload',
+      manage,
+      async (request, reply) => {
+        await shelf.unload(request.params.model, undefined);
+        return await reply.code(200).send();
+      },
+    );
   };
 }
-
-const isProbe = (url: string): boolean => url.startsWith('/v2/health/');
 
 async function tellReady(reply: FastifyReply, ready: boolean): Promise<FastifyReply> {
   return await reply.code(ready ? 200 : 503).send({ ready });
@@ -103,6 +120,8 @@ function tellError(
   onBug: (thrown: unknown) => void,
 ): FastifyReply {
   if (thrown instanceof RapportError) {
+    if (thrown.status === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+    if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');
     return reply.code(statusCodes[thrown.status]).send({ error: `${thrown.code}: ${thrown.message}` });
   }
   const status = thrown.statusCode ?? 500;
@@ -117,50 +136,33 @@ async function answerInfer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { model, version } = request.params;
-  const { inference, ask } = readInference(model, version, decodedBody(request), jsonLength(request));
+  const { inference, ask } = readInference(model, version, bodyOf(request), jsonLength(request));
   const result = await options.infer(inference);
-  const { body, jsonBytes } = encodeInference(model, result, ask);
+  const { body, jsonBytes } = await encodeInference(model, result, ask);
   if (jsonBytes !== undefined) {
     reply.header('Inference-Header-Content-Length', String(jsonBytes)).type('application/octet-stream');
   } else reply.type('application/json');
   return await reply.send(body);
 }
 
-/** Triton's clients can compress what they send. */
-function decodedBody(request: FastifyRequest): Buffer {
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  try {
-    if (encoding === 'identity') return body;
-    if (encoding === 'gzip') return gunzipSync(body, { maxOutputLength: maxBodyBytes });
-    if (encoding === 'deflate') return inflateSync(body, { maxOutputLength: maxBodyBytes });
-  } catch (thrown) {
-    throw modelsError(
-      'MODELS_INPUT_INVALID',
-      `expected a ${encoding} body of at most ${maxBodyBytes} bytes: ${messageOf(thrown)}`,
-    );
-  }
-  throw modelsError(
-    'MODELS_INPUT_INVALID',
-    `expected content-encoding gzip, deflate or none; got ${encoding}`,
-  );
-}
+const bodyOf = (request: FastifyRequest): Buffer =>
+  Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
 
 function jsonLength(request: FastifyRequest): number | undefined {
   const text = request.headers[jsonLengthHeader];
   if (text === undefined) return undefined;
   const length = Number(text);
-  if (!Number.isSafeInteger(length) || length < 0) {
+  if (!Number.isSafeInteger(length) || length < 0 || length > maxJsonBytes) {
     throw modelsError(
       'MODELS_INPUT_INVALID',
-      `expected a number of bytes in Inference-Header-Content-Length, got ${JSON.stringify(text)}`,
+      `expected a number of bytes, at most ${maxJsonBytes}, in Inference-Header-Content-Length, got ${JSON.stringify(text)}`,
     );
   }
   return length;
 }
 
 function jsonBody(request: FastifyRequest): JsonInferParameters {
-  const text = decodedBody(request).toString('utf8').trim();
+  const text = bodyOf(request).toString('utf8').trim();
   if (text === '') return {};
   try {
     const json: unknown = JSON.parse(text);

@@ -49,7 +49,8 @@ export function mountUnsubscribe(http: FastifyInstance, routes: UnsubscribeRoute
     },
   );
 
-  http.get<{ Params: { token: string } }>('/v1/unsubscribe/:token', async (request, reply) => {
+  const signed = { config: { open: 'the link is signed' } };
+  http.get<{ Params: { token: string } }>('/v1/unsubscribe/:token', signed, async (request, reply) => {
     const claim = claimOf(request.params.token, reply);
     if (claim === undefined) return reply;
     return reply
@@ -62,7 +63,7 @@ export function mountUnsubscribe(http: FastifyInstance, routes: UnsubscribeRoute
       );
   });
 
-  http.post<{ Params: { token: string } }>('/v1/unsubscribe/:token', async (request, reply) => {
+  http.post<{ Params: { token: string } }>('/v1/unsubscribe/:token', signed, async (request, reply) => {
     const claim = claimOf(request.params.token, reply);
     if (claim === undefined) return reply;
     await routes.unsubscribe(claim);
