@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Tracing } from '@rapport/telemetry';
 import { boundConnections } from './connections.js';
@@ -73,12 +74,23 @@ export function createHttpServer(
 /** What of a URL is told back. */
 const shortened = (url: string): string => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
 
+/** What a client may still send of a request that was refused before its body was read; beyond it the connection ends. */
+const maxUnreadBytes = 64 * 1024;
+
+/** Whether a body is still to come that is long, or of which nobody knows how long it is. */
+function leavesMuchUnread(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || Number(length ?? 0) > maxUnreadBytes;
+}
+
 /** Answers an error in the one form; what is a fault of ours is told to `onBug` and not to the client. */
 function tellError(
   thrown: Error & { statusCode?: number; code?: string },
   reply: FastifyReply,
   onBug: (thrown: unknown) => void,
 ): FastifyReply {
+  if (leavesMuchUnread(reply.request.raw)) reply.header('connection', 'close');
   if (thrown instanceof RapportError) {
     if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');
     // RFC 9110: a 401 names the scheme.

@@ -235,7 +235,7 @@ describe('a key in the header', () => {
       '/v1/import?source=x',
       'authorization: Bearer nobody',
       '401',
-      'INGESTION_TOKEN_MISSING',
+      'AUTH_TOKEN_UNKNOWN',
     ],
     ['an unknown encoding', '/v1/batch', 'content-encoding: br', '415', 'INGESTION_ENCODING'],
     ['a length beyond what is taken', '/v1/batch', 'x-more: than 500 KiB', '400', 'INGESTION_BODY_TOO_LARGE'],
