@@ -82,9 +82,10 @@ export function createProfilesPersonReader(calls: Calls): PersonReader {
             ((isOf(from, mailbox) && identifiers.includes(to)) ||
               (isOf(to, mailbox) && identifiers.includes(from))),
         )
-        .reduce<
-          identityProto.HistoryEntry | undefined
-        >((last, entry) => (last === undefined || entry.at >= last.at ? entry : last), undefined);
+        .reduce<identityProto.HistoryEntry | undefined>(
+          (last, entry) => (last === undefined || entry.at >= last.at ? entry : last),
+          undefined,
+        );
       return newest !== undefined && newest.kind !== 'link';
     },
     features: async (profileId) => {

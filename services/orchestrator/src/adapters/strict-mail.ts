@@ -31,7 +31,7 @@ function readEntity(text: string, problems: string[]): Entity {
   const end = text.startsWith('\r\n') ? 0 : text.indexOf('\r\n\r\n');
   const head = end === -1 ? text : text.slice(0, end);
   const body = end === -1 ? '' : text.slice(end + (end === 0 ? 2 : 4));
-   
+
   if (/[^\t\r\n\x20-\x7e]/.test(head)) problems.push('headers are printable ASCII (RFC 5322, 2.2)');
   const fields: Field[] = [];
   for (const line of head === ''
@@ -235,7 +235,6 @@ function leafProblems(body: string, encoding: string, { type, parameters }: Cont
   const lines = body.split('\r\n');
   let bytes: Buffer;
   if (encoding === '7bit') {
-     
     if (/[^\x01-\x7f]/.test(body)) return ['a 7bit part is ASCII (RFC 2045, 2.7)'];
     bytes = Buffer.from(body, 'latin1');
   } else if (encoding === 'base64') {
