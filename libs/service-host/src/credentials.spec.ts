@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { loadCredentials } from './credentials.js';
-import { formatWriteKeys, ownWriteKey } from './write-keys.js';
+import { formatWriteKeys, ownWriteKey, unsaidSources } from './write-keys.js';
 
 describe('credentials', () => {
   let folder: string;
@@ -32,6 +32,7 @@ describe('credentials', () => {
       'c==': { source: 'crm', kind: 'server', isKindSaid: true },
       [ownWriteKey(apiToken)]: { source: 'rapport', kind: 'server', isKindSaid: true },
     });
+    expect(unsaidSources(sources)).toEqual(['shop']);
     const again = { RAPPORT_WRITE_KEYS: formatWriteKeys(sources), RAPPORT_API_TOKEN: 'right' };
     expect(loadCredentials(again, folder).sources).toEqual(sources);
   });

@@ -10,6 +10,11 @@ const schema = z.object({
    * comma between. Absent: nobody's, the address of a client is that of its connection. gRPC has no such header.
    */
   RAPPORT_TRUSTED_PROXIES: z.string().default(''),
+  /**
+   * HTTP connections at once. Beyond it those end over which no server key or API token came, the oldest first; so it
+   * has to be below what the system lets a process open (`ulimit -n`).
+   */
+  RAPPORT_HTTP_MAX_CONNECTIONS: wholeNumber(8192, 16, 1_000_000),
   /** 0 picks a free one. */
   RAPPORT_HTTP_PORT: wholeNumber(8080, 0, 65535),
   RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),

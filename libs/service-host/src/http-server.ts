@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Tracing } from '@rapport/telemetry';
+import { boundConnections } from './connections.js';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
 import { answerRawErrors, tellParserError } from './raw-errors.js';
 
@@ -20,6 +22,8 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   /** Whose X-Forwarded-For is believed: addresses, networks, `loopback`, `linklocal`, `uniquelocal`. Default nobody's. */
   readonly trustedProxies?: readonly string[];
+  /** Beyond so many, connections over which no good secret came are ended, the oldest first. Default: no bound. */
+  readonly maxConnections?: number;
 }
 
 /**
@@ -28,7 +32,7 @@ export interface HttpServerOptions {
  */
 export function createHttpServer(
   onBug: (thrown: unknown) => void,
-  { tracing, trustedProxies = [] }: HttpServerOptions = {},
+  { tracing, trustedProxies = [], maxConnections }: HttpServerOptions = {},
 ): FastifyInstance {
   const http = fastify({
     bodyLimit: 1 << 20,
@@ -48,6 +52,7 @@ export function createHttpServer(
     clientErrorHandler: tellParserError,
     frameworkErrors: (thrown, _request, reply) => void tellError(thrown, reply as FastifyReply, onBug),
   });
+  if (maxConnections !== undefined) boundConnections(http.server, maxConnections);
   answerRawErrors(http.server);
   http.addHook('onRequest', (request, _reply, done) => {
     if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return done();
@@ -69,12 +74,23 @@ export function createHttpServer(
 /** What of a URL is told back. */
 const shortened = (url: string): string => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
 
+/** What a client may still send of a request that was refused before its body was read; beyond it the connection ends. */
+const maxUnreadBytes = 64 * 1024;
+
+/** Whether a body is still to come that is long, or of which nobody knows how long it is. */
+function leavesMuchUnread(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || Number(length ?? 0) > maxUnreadBytes;
+}
+
 /** Answers an error in the one form; what is a fault of ours is told to `onBug` and not to the client. */
 function tellError(
   thrown: Error & { statusCode?: number; code?: string },
   reply: FastifyReply,
   onBug: (thrown: unknown) => void,
 ): FastifyReply {
+  if (leavesMuchUnread(reply.request.raw)) reply.header('connection', 'close');
   if (thrown instanceof RapportError) {
     if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');
     // RFC 9110: a 401 names the scheme.

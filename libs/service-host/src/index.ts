@@ -31,6 +31,7 @@ export {
   type KeyKind,
 } from './write-keys.js';
 export { addressGroup, clientAddress } from './client-address.js';
+export { vouchFor } from './connections.js';
 export { grpcBinding, type CallContext, type GrpcBinding } from './grpc-server.js';
 export type { Authorize } from './call-guard.js';
 export type { MessageLimits } from './message-limits.js';

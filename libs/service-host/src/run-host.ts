@@ -24,6 +24,8 @@ import { GrpcServer } from './grpc-server.js';
 import { createHttpServer } from './http-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
 import { HOST, Rooms, type Host } from './room.js';
+import { Starting } from './starting.js';
+import { unsaidSources } from './write-keys.js';
 
 /** A process that runs. */
 export interface RunningHost {
@@ -79,8 +81,8 @@ class HostFastifyAdapter extends FastifyAdapter {
 }
 
 /**
- * Starts a process: configuration → log, store and playbook side by side → rooms, which begin to consume → listen →
- * ready. Throws with everything undone when a part cannot start.
+ * Starts a process: configuration → log, store and playbook side by side → listen → rooms, each of which answers once
+ * it has started and begins to consume → ready. Throws with everything undone when a part cannot start.
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
@@ -160,6 +162,7 @@ async function open(
   const http = createHttpServer(onBug, {
     tracing: host.telemetry.tracing,
     trustedProxies: config.trustedProxies,
+    maxConnections: config.RAPPORT_HTTP_MAX_CONNECTIONS,
   });
   const doors = (): readonly GuardedDoor[] => [...routes, ...grpc.doors];
   const access = openAccess({
@@ -185,10 +188,14 @@ async function open(
     },
   );
   const all = rooms.all();
-  const settle = (): Promise<string> => settleRooms(host, rooms);
+  const starting = new Starting(all);
+  const settle = async (): Promise<string> => {
+    starting.refuse();
+    return await settleRooms(host, rooms);
+  };
   for (const room of all) {
     for (const binding of room.grpc ?? []) host.calls.provide(binding.contract, binding.implementation);
-    const { routes } = room;
+    const routes = starting.routesOf(room);
     if (routes) await http.register(async (scope) => void (await routes(scope)));
   }
   await http.register((scope, _options, done) => {
@@ -202,7 +209,7 @@ async function open(
     done();
   });
   const grpc = new GrpcServer({
-    bindings: [...all.flatMap((room) => room.grpc ?? []), access.binding],
+    bindings: [...all.flatMap((room) => starting.grpcOf(room)), access.binding],
     gate: access.gate,
     audit: access.audit,
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
@@ -210,16 +217,17 @@ async function open(
     writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
     onBug,
   });
-  for (const room of all) {
-    await room.start();
-    opened.push({ close: () => room.stop() });
-  }
   const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
   opened.push({ close: () => app.close() });
   const metrics = await listenForMetrics(host.telemetry, config);
   opened.push({ close: () => void metrics.close() });
+  for (const room of all) {
+    await room.start();
+    opened.push({ close: () => room.stop() });
+    starting.started(room);
+  }
   const httpPort = (http.server.address() as AddressInfo).port;
   const watch = setInterval(
     () => void notReady(all, health).then((waiting) => grpc.setServing(waiting.length === 0)),
@@ -259,11 +267,10 @@ async function open(
 
 /** A public key that counts as a server's lets anybody say anything about everybody. */
 function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
-  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
-  if (loopback || unsaid.length === 0) return;
-  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  const sources = unsaidSources(credentials.sources);
+  if (loopback || sources.length === 0) return;
   telemetry.log.warn(
-    { sources },
+    { sources: sources.join(', ') },
     'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
   );
 }

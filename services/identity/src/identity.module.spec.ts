@@ -207,6 +207,34 @@ describe('the identity room', () => {
   });
 });
 
+describe('what was left in a state that nobody can go on with', () => {
+  it('is set aside at the start, told once, and stops no start and nobody else', async () => {
+    await accept(seen(['user_id:1', 'anonymous_id:a'], 0), seen(['user_id:2'], 0));
+    await room.settle();
+    await close();
+    const store = await openLmdbDocumentStore({ path: join(folder, `store-${run}`) });
+    const people = await store.collection<{ unsettled?: number }>({
+      name: 'identity.people',
+      indexes: [{ name: 'unsettled', fields: ['unsettled'] }],
+    });
+    const known = await people.get('user_id:1');
+    const plan = { kind: 'join', joins: null };
+    await people.write([{ id: 'user_id:1', doc: { ...known?.doc, plan, unsettled: 1 } as object }]);
+    await store.close();
+    for (let start = 0; start < 2; start++) {
+      await open();
+      await accept(seen(['user_id:2', 'anonymous_id:b'], start + 1));
+      await room.settle();
+      const rejected = await readAll<RejectedEvent>(topics.rejected.name);
+      expect(rejected.map(({ stage, code, document }) => [stage, code, document?.id])).toEqual([
+        ['identity', 'DOCUMENT_UNUSABLE', 'user_id:1'],
+      ]);
+      if (start === 0) await close();
+    }
+    expect(await readAll<IdentifiedEvent>(topics.identified.name)).toHaveLength(4);
+  });
+});
+
 describe('the doors of the identity room', () => {
   let http: FastifyInstance;
   let url: string;

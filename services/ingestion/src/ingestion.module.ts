@@ -70,6 +70,11 @@ export function createIngestionRoom(host: Host): Room {
         { cause: messageOf(cause) },
         'the event log did not take events; clients are asked to send them again',
       ),
+    onUnnamedProxy: (address) =>
+      host.telemetry.log.warn(
+        { address },
+        'a request was turned away by the bounds of one address; it came with X-Forwarded-For: if this address is a proxy of yours, name it in RAPPORT_TRUSTED_PROXIES, so that its clients do not count as one',
+      ),
     maxAppendDelayMs: config.maxAppendDelayMs,
   });
   const archive = eventLogRejectedArchive(host.log);

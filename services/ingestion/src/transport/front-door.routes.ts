@@ -6,7 +6,6 @@ import { answerJson, corsHeaders, errorJson } from './answers.js';
 import type { FrontDoor } from './front-door.js';
 import { acceptPixel } from './pixel.js';
 import { settingsOf } from './settings.js';
-import { leaveUnread } from './request-body.js';
 import type { Caller, Entrance } from './visit.js';
 
 export interface FrontDoorRoutes {
@@ -55,8 +54,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
   // Segment's own telemetry: nothing of it concerns us.
   http.post('/v1/m', hidden, (request, reply) => {
     reply.hijack();
-    request.raw.resume();
-    answerJson(reply.raw, 200, '{"success":true}', true);
+    answerJson(reply.raw, 200, '{"success":true}', true, door.discard(request.raw));
   });
 
   const imports: Entrance = { type: undefined, ...limits.imports };
@@ -72,7 +70,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
       if (source !== undefined && sourceName.test(source))
         return door.enter(imports, arriving(request, reply), { key: 'import', source, kind: 'server' });
       const body = errorJson('INGESTION_SOURCE_MISSING', missingSource);
-      answerJson(reply.raw, 400, body, false, leaveUnread(request.raw));
+      answerJson(reply.raw, 400, body, false, door.discard(request.raw));
     },
   );
 
