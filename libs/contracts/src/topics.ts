@@ -242,7 +242,10 @@ export interface DecisionRecord {
   readonly journey?: string;
 }
 
-/** `audit.recorded.v1`, key token: who did what, when, from where; a change is there twice, `begun` and how it ended. */
+/**
+ * `audit.recorded.v1`, key token; a record's value is a list of these, in the order of time: who did what, when, from
+ * where. A change is there twice, `begun` and how it ended.
+ */
 export interface AuditRecord {
   /** The same for `begun` and the end of one call. */
   readonly id: string;

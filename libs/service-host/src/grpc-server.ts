@@ -59,7 +59,7 @@ export const grpcBinding = <Contract extends ServiceContract>(
 ): GrpcBinding => ({
   contract,
   implementation,
-  access: access as Readonly<Record<string, Access>>,
+  access: access,
   ...more,
 });
 
