@@ -18,7 +18,7 @@ const roomOf = (name: string, start: () => Promise<void>): Room => {
   let isStarted = false;
   return {
     name,
-    routes: (http) => void http.get(`/${name}`, () => ({ name })),
+    routes: (http) => void http.get(`/${name}`, { config: { open: 'it says a name' } }, () => ({ name })),
     start: async () => {
       await start();
       isStarted = true;
@@ -69,10 +69,13 @@ describe('a host with a room that is slow to start', () => {
         RAPPORT_API_TOKEN: 'test-api-token-of-some-length',
       },
     });
+    let failed: unknown;
+    running.catch((thrown: unknown) => (failed = thrown));
     const statusOf = async (path: string): Promise<number> => {
       for (;;) {
         const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined);
         if (answer !== undefined) return answer.status;
+        if (failed !== undefined) throw failed;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     };
