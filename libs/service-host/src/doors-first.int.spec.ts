@@ -69,8 +69,8 @@ describe('a host with a room that is slow to start', () => {
         RAPPORT_API_TOKEN: 'test-api-token-of-some-length',
       },
     });
-    let failed: unknown;
-    running.catch((thrown: unknown) => (failed = thrown));
+    let failed: Error | undefined;
+    running.catch((thrown: Error) => (failed = thrown));
     const statusOf = async (path: string): Promise<number> => {
       for (;;) {
         const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined);
