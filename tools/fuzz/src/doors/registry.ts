@@ -1,0 +1,8 @@
+import { apiDoor } from './api-door.js';
+import { badHttpDoor } from './bad-http-door.js';
+import type { Door } from './door.js';
+import { httpDoor } from './http-door.js';
+import { recordsDoor } from './records-door.js';
+
+/** Every way in. */
+export const doors: readonly Door[] = [httpDoor, apiDoor, badHttpDoor, recordsDoor];

@@ -1,0 +1,300 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import fc from 'fast-check';
+import { messageOf } from '@rapport/kernel';
+import { AcceptedBook } from './accepted-book.js';
+import { checkOutcome } from './check-outcome.js';
+import type { Door, Fault, Target } from './doors/door.js';
+import { closeConnections } from './doors/http-client.js';
+import { doors } from './doors/registry.js';
+import { Findings, type Finding } from './findings.js';
+import { FuzzedPlatform } from './fuzzed-platform.js';
+import { settle, Watch } from './watch.js';
+
+export interface RunFuzzOptions {
+  readonly root: string;
+  readonly seed: number;
+  readonly seconds: number;
+  /** Names of doors; default all. */
+  readonly doors?: readonly string[];
+  /** Told what was found, as it is found, and how far it is, now and then. */
+  readonly say: (line: string) => void;
+  /** Told every second. */
+  readonly progress?: (line: string) => void;
+}
+
+export interface FuzzReport {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Inputs sent, by door. */
+  readonly inputs: Readonly<Record<string, number>>;
+  /** Answers, by what they were. */
+  readonly answers: Readonly<Record<string, number>>;
+  readonly accepted: number;
+  readonly longestHealthMs: number;
+  readonly longestStandstillMs: number;
+  /** Of the process's own memory (RssAnon), MiB: the median of minute 3, and of the end when all was quiet; 0 where it was too short. */
+  readonly memoryMinute3: number;
+  readonly memoryEnd: number;
+  readonly deaths: number;
+  readonly findings: readonly (Finding & { readonly count: number })[];
+}
+
+/** What was accepted must be done with after this long without new input. */
+const settleWithinMs = 60_000;
+const mostDeaths = 6;
+const mostShrinks = 80;
+
+/** Fuzzes one platform through its doors for a time, then checks what has to hold in the end, after a stop and after a kill. */
+export async function runFuzz(options: RunFuzzOptions): Promise<FuzzReport> {
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rapport-fuzz-'));
+  try {
+    return await new Fuzzing(options, folder).run();
+  } finally {
+    await closeConnections();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Fuzzing {
+  readonly #findings: Findings;
+  readonly #inputs: Record<string, number> = {};
+  readonly #answers: Record<string, number> = {};
+  readonly #book: AcceptedBook;
+  readonly #doors: readonly Door[];
+  /** What is on its way, by lane: the suspects when the process dies. */
+  readonly #onTheWay = new Map<string, string>();
+  #deaths = 0;
+
+  constructor(
+    private readonly options: RunFuzzOptions,
+    private readonly folder: string,
+  ) {
+    this.#findings = new Findings(options.say);
+    let draws = options.seed;
+    this.#book = new AcceptedBook(() => (draws = (draws * 48_271) % 2_147_483_647) / 2_147_483_647);
+    const unknown = options.doors?.filter((name) => !doors.some((door) => door.name === name)) ?? [];
+    if (unknown.length > 0)
+      throw new Error(`expected some of ${doors.map(({ name }) => name).join()}; got ${unknown.join()}`);
+    this.#doors = doors.filter(({ name }) => options.doors?.includes(name) ?? true);
+  }
+
+  async run(): Promise<FuzzReport> {
+    const { root, seconds, say } = this.options;
+    const playbookDir = join(this.folder, 'playbook');
+    cpSync(join(root, 'playbook'), playbookDir, { recursive: true });
+    cpSync(join(root, 'tools/fuzz/playbook'), playbookDir, { recursive: true });
+    const modelsDir = join(this.folder, 'models');
+    cpSync(join(root, 'models'), modelsDir, { recursive: true });
+    mkdirSync(join(this.folder, 'data'));
+    const platform = await FuzzedPlatform.start({
+      dataDir: join(this.folder, 'data'),
+      playbookDir,
+      environment: {
+        RAPPORT_MODELS_DIR: modelsDir,
+        RAPPORT_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of nobody, 32 bytes long').toString('base64')}`,
+      },
+    });
+    const watch = new Watch(platform, this.#findings);
+    const began = performance.now();
+    const until = began + seconds * 1_000;
+    const target = this.#target(platform, modelsDir);
+    const progress = setInterval(() => {
+      const at = Math.round((performance.now() - began) / 1_000);
+      this.options.progress?.(
+        `${at}/${seconds} s  inputs ${this.#sent()}  accepted ${this.#book.size}  waiting ${watch.waiting}  memory ${mib(watch.memory.at(-1) ?? 0)} MiB  found ${this.#findings.all().length}`,
+      );
+    }, 1_000);
+    try {
+      const lanes = this.#doors.flatMap((door) =>
+        Array.from({ length: door.lanes }, (_, lane) =>
+          this.#lane(door, lane, { platform, watch, target, until }),
+        ),
+      );
+      await Promise.all([...lanes, this.#reviveUntil(platform, until)]);
+      for (const door of this.#doors) await door.close?.();
+      say(`sent ${this.#sent()} inputs; ${this.#book.size} events accepted`);
+      const minute3 = medianOf(watch.memory.slice(120, 180));
+      await this.#mustSettle(platform, 'after the fuzzing');
+      // What the heap gives back it gives back within seconds.
+      const quietFrom = watch.memory.length;
+      if (seconds >= 300) await pause(20_000);
+      const end = medianOf(watch.memory.slice(Math.max(quietFrom, watch.memory.length - 20)));
+      if (seconds >= 300 && end > 1.1 * minute3)
+        this.#findings.add(
+          'memory',
+          'RssAnon',
+          `expected at most 1.1 × ${mib(minute3)} MiB at the end; got ${mib(end)}`,
+        );
+      for (const how of ['SIGTERM', 'SIGKILL'] as const) {
+        if (!(await this.#restart(platform, how))) break;
+        await this.#mustSettle(platform, `after ${how}`);
+      }
+      await watch.stop();
+      await platform.stop();
+      return {
+        seed: this.options.seed,
+        seconds,
+        inputs: this.#inputs,
+        answers: this.#answers,
+        accepted: this.#book.size,
+        longestHealthMs: Math.round(watch.longestHealthMs),
+        longestStandstillMs: Math.round(watch.longestStandstillMs),
+        memoryMinute3: mib(minute3),
+        memoryEnd: mib(end),
+        deaths: this.#deaths,
+        findings: this.#findings.all(),
+      };
+    } finally {
+      clearInterval(progress);
+      await watch.stop();
+      await platform.stop();
+    }
+  }
+
+  #target(platform: FuzzedPlatform, modelsDir: string): Target {
+    return {
+      get httpUrl() {
+        return platform.httpUrl;
+      },
+      get grpcAddress() {
+        return platform.grpcAddress;
+      },
+      writeKey: platform.writeKey,
+      apiToken: platform.apiToken,
+      modelsDir,
+      accepted: (messageId, persons) => this.#book.add(messageId, persons),
+      count: (what) => void (this.#answers[what] = (this.#answers[what] ?? 0) + 1),
+      ask: (asked) => platform.ask(asked),
+    };
+  }
+
+  /** One after the other, each from a seed of its own, until the time is over. */
+  async #lane(
+    door: Door,
+    lane: number,
+    run: { platform: FuzzedPlatform; watch: Watch; target: Target; until: number },
+  ): Promise<void> {
+    const { platform, watch, target, until } = run;
+    for (let nth = 0; performance.now() < until && this.#deaths < mostDeaths; nth++) {
+      while (
+        (platform.death !== undefined || (door.feedsTheLog && watch.isBehind)) &&
+        performance.now() < until
+      )
+        await pause(50);
+      const seed = seedOf(this.options.seed, door.name, lane, nth);
+      await this.#one(door, seed, `${this.options.seed}-${door.name}-${lane}-${nth}`, platform, target);
+      this.#inputs[door.name] = (this.#inputs[door.name] ?? 0) + 1;
+    }
+  }
+
+  /** Sends the input of a seed; where it shows a new fault, looks for the smallest one that does. */
+  async #one(door: Door, seed: number, nth: string, platform: FuzzedPlatform, target: Target): Promise<void> {
+    let first: Fault | undefined;
+    let tries = 0;
+    const property = fc.asyncProperty(door.inputs, async (input) => {
+      if (first !== undefined && (tries++ > mostShrinks || platform.death !== undefined)) return;
+      this.#onTheWay.set(nth, door.show(input));
+      let fault: Fault | undefined;
+      try {
+        fault = await door.send(input, target, nth);
+      } catch (thrown) {
+        // The platform is gone, or the fuzzer has a bug: the former is told by its death.
+        if (platform.death === undefined && !/is gone/.test(String(thrown))) throw thrown;
+      } finally {
+        this.#onTheWay.delete(nth);
+      }
+      if (fault === undefined) return;
+      if (first === undefined && this.#findings.has(fault.kind, fault.place))
+        return this.#findings.count(fault.kind, fault.place);
+      if (first !== undefined && fault.place !== first.place) return;
+      first ??= fault;
+      // What hangs is not tried again and again.
+      if (fault.kind === 'no answer') tries = mostShrinks;
+      throw new FoundFault(fault.text);
+    });
+    const result = await fc.check(property, { seed, numRuns: 1 });
+    if (!result.failed) return;
+    if (first === undefined) throw result.errorInstance;
+    const [smallest] = result.counterexample ?? [];
+    const text = `${result.errorInstance instanceof FoundFault ? result.errorInstance.message : ''}\nseed ${nth}: ${door.show(smallest)}`;
+    this.#findings.add(first.kind, first.place, text);
+  }
+
+  /** Starts a platform again that died, and tells what was on its way then. */
+  async #reviveUntil(platform: FuzzedPlatform, until: number): Promise<void> {
+    while (performance.now() < until && this.#deaths < mostDeaths) {
+      if (platform.death !== undefined) await this.#revive(platform);
+      await pause(100);
+    }
+    if (platform.death !== undefined) await this.#revive(platform);
+  }
+
+  async #revive(platform: FuzzedPlatform): Promise<void> {
+    const { death } = platform;
+    if (death === undefined) return;
+    this.#deaths++;
+    const suspects = [...this.#onTheWay].map(([nth, input]) => `${nth}: ${input.slice(0, 500)}`).join('\n');
+    this.#findings.add(
+      'died',
+      death.how,
+      `on their way:\n${suspects}\nit printed:\n${death.output.slice(-1_500)}`,
+    );
+    await this.#restart(platform, 'dead');
+  }
+
+  /** Whether it starts on what it has stored; where it does not, the run is over. */
+  async #restart(platform: FuzzedPlatform, how: 'SIGTERM' | 'SIGKILL' | 'dead'): Promise<boolean> {
+    try {
+      await platform.restart(how);
+      return true;
+    } catch (thrown) {
+      this.#findings.add('died', `at the start after ${how}`, messageOf(thrown).slice(-1_500));
+      this.#deaths = mostDeaths;
+      return false;
+    }
+  }
+
+  async #mustSettle(platform: FuzzedPlatform, when: string): Promise<void> {
+    const { lags, notReady } = await settle(platform, settleWithinMs);
+    if (platform.death !== undefined) return await this.#revive(platform);
+    const behind = lags.filter(({ lag }) => lag > 0);
+    for (const { group, lag, waitsAt } of behind) {
+      const places = waitsAt.map(
+        ({ topic, partition, offset, value }) => `${topic}/${partition}@${offset} ${value.slice(0, 700)}`,
+      );
+      this.#findings.add(
+        'lag',
+        `${group} ${when}`,
+        `${lag} records wait after ${settleWithinMs / 1000} s:\n${places.join('\n')}`,
+      );
+    }
+    if (notReady !== undefined) this.#findings.add('not ready', when, notReady);
+    if (behind.length === 0 && notReady === undefined)
+      await checkOutcome(platform, this.#book, this.#findings, when);
+    else this.#findings.add('not ready', `it printed ${when}`, platform.output().slice(-1_500));
+  }
+
+  #sent(): number {
+    return Object.values(this.#inputs).reduce((sum, count) => sum + count, 0);
+  }
+}
+
+class FoundFault extends Error {}
+
+const mib = (bytes: number): number => Math.round(bytes / (1 << 20));
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+/** A seed of an input that says where it comes from (FNV-1a). */
+function seedOf(seed: number, door: string, lane: number, nth: number): number {
+  let hash = 0x811c9dc5;
+  for (const character of `${seed} ${door} ${lane} ${nth}`)
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return hash | 0;
+}
