@@ -6,11 +6,12 @@ import fc from 'fast-check';
 import { messageOf } from '@rapport/kernel';
 import { AcceptedBook } from './accepted-book.js';
 import { checkOutcome } from './check-outcome.js';
-import type { Door, Fault, Target } from './doors/door.js';
+import { ConnectionBroke, type Door, type Fault, type Target } from './doors/door.js';
 import { closeConnections } from './doors/http-client.js';
 import { doors } from './doors/registry.js';
 import { Findings, type Finding } from './findings.js';
 import { FuzzedPlatform } from './fuzzed-platform.js';
+import { writeModels } from './inputs/onnx-models.js';
 import { settle, Watch } from './watch.js';
 
 export interface RunFuzzOptions {
@@ -46,6 +47,12 @@ export interface FuzzReport {
 const settleWithinMs = 60_000;
 const mostDeaths = 6;
 const mostShrinks = 80;
+const mostShrinkingMs = 8_000;
+const mostSuspects = 20;
+/** A connection that broke so long before the process was seen dead broke because of it. */
+const suspectedForMs = 5_000;
+/** Each costs some seconds. */
+const mostRestarts = 8;
 
 /** Fuzzes one platform through its doors for a time, then checks what has to hold in the end, after a stop and after a kill. */
 export async function runFuzz(options: RunFuzzOptions): Promise<FuzzReport> {
@@ -64,9 +71,11 @@ class Fuzzing {
   readonly #answers: Record<string, number> = {};
   readonly #book: AcceptedBook;
   readonly #doors: readonly Door[];
-  /** What is on its way, by lane: the suspects when the process dies. */
-  readonly #onTheWay = new Map<string, string>();
+  /** Inputs whose connection broke, the newest: the suspects when the process dies. */
+  #suspects: Suspect[] = [];
   #deaths = 0;
+  /** While one input after the other is tried by itself. */
+  #isIsolating = false;
 
   constructor(
     private readonly options: RunFuzzOptions,
@@ -88,6 +97,7 @@ class Fuzzing {
     cpSync(join(root, 'tools/fuzz/playbook'), playbookDir, { recursive: true });
     const modelsDir = join(this.folder, 'models');
     cpSync(join(root, 'models'), modelsDir, { recursive: true });
+    writeModels(modelsDir);
     mkdirSync(join(this.folder, 'data'));
     const platform = await FuzzedPlatform.start({
       dataDir: join(this.folder, 'data'),
@@ -113,11 +123,11 @@ class Fuzzing {
           this.#lane(door, lane, { platform, watch, target, until }),
         ),
       );
-      await Promise.all([...lanes, this.#reviveUntil(platform, until)]);
+      await Promise.all([...lanes, this.#reviveUntil(platform, target, until)]);
       for (const door of this.#doors) await door.close?.();
       say(`sent ${this.#sent()} inputs; ${this.#book.size} events accepted`);
       const minute3 = medianOf(watch.memory.slice(120, 180));
-      await this.#mustSettle(platform, 'after the fuzzing');
+      await this.#mustSettle(platform, target, 'after the fuzzing');
       // What the heap gives back it gives back within seconds.
       const quietFrom = watch.memory.length;
       if (seconds >= 300) await pause(20_000);
@@ -130,7 +140,7 @@ class Fuzzing {
         );
       for (const how of ['SIGTERM', 'SIGKILL'] as const) {
         if (!(await this.#restart(platform, how))) break;
-        await this.#mustSettle(platform, `after ${how}`);
+        await this.#mustSettle(platform, target, `after ${how}`);
       }
       await watch.stop();
       await platform.stop();
@@ -180,7 +190,7 @@ class Fuzzing {
     const { platform, watch, target, until } = run;
     for (let nth = 0; performance.now() < until && this.#deaths < mostDeaths; nth++) {
       while (
-        (platform.death !== undefined || (door.feedsTheLog && watch.isBehind)) &&
+        (this.#isIsolating || platform.death !== undefined || (door.feedsTheLog && watch.isBehind)) &&
         performance.now() < until
       )
         await pause(50);
@@ -194,23 +204,27 @@ class Fuzzing {
   async #one(door: Door, seed: number, nth: string, platform: FuzzedPlatform, target: Target): Promise<void> {
     let first: Fault | undefined;
     let tries = 0;
+    let until = Infinity;
     const property = fc.asyncProperty(door.inputs, async (input) => {
-      if (first !== undefined && (tries++ > mostShrinks || platform.death !== undefined)) return;
-      this.#onTheWay.set(nth, door.show(input));
+      if (
+        first !== undefined &&
+        (tries++ > mostShrinks || performance.now() > until || platform.death !== undefined)
+      )
+        return;
       let fault: Fault | undefined;
       try {
         fault = await door.send(input, target, nth);
       } catch (thrown) {
-        // The platform is gone, or the fuzzer has a bug: the former is told by its death.
-        if (platform.death === undefined && !/is gone/.test(String(thrown))) throw thrown;
-      } finally {
-        this.#onTheWay.delete(nth);
+        if (thrown instanceof ConnectionBroke) this.#suspect({ door, seed, nth, atMs: performance.now() });
+        // Anything else while the platform runs is a bug of the fuzzer.
+        else if (platform.death === undefined && !/is gone/.test(String(thrown))) throw thrown;
       }
       if (fault === undefined) return;
       if (first === undefined && this.#findings.has(fault.kind, fault.place))
         return this.#findings.count(fault.kind, fault.place);
       if (first !== undefined && fault.place !== first.place) return;
       first ??= fault;
+      until = Math.min(until, performance.now() + mostShrinkingMs);
       // What hangs is not tried again and again.
       if (fault.kind === 'no answer') tries = mostShrinks;
       throw new FoundFault(fault.text);
@@ -224,25 +238,57 @@ class Fuzzing {
   }
 
   /** Starts a platform again that died, and tells what was on its way then. */
-  async #reviveUntil(platform: FuzzedPlatform, until: number): Promise<void> {
+  async #reviveUntil(platform: FuzzedPlatform, target: Target, until: number): Promise<void> {
     while (performance.now() < until && this.#deaths < mostDeaths) {
-      if (platform.death !== undefined) await this.#revive(platform);
+      if (platform.death !== undefined) await this.#revive(platform, target);
       await pause(100);
     }
-    if (platform.death !== undefined) await this.#revive(platform);
+    if (platform.death !== undefined) await this.#revive(platform, target);
   }
 
-  async #revive(platform: FuzzedPlatform): Promise<void> {
+  async #revive(platform: FuzzedPlatform, target: Target): Promise<void> {
     const { death } = platform;
     if (death === undefined) return;
     this.#deaths++;
-    const suspects = [...this.#onTheWay].map(([nth, input]) => `${nth}: ${input.slice(0, 500)}`).join('\n');
-    this.#findings.add(
-      'died',
-      death.how,
-      `on their way:\n${suspects}\nit printed:\n${death.output.slice(-1_500)}`,
+    this.#isIsolating = true;
+    // The lanes notice a little later than the process that watches.
+    await pause(200);
+    const suspects = this.#suspects.filter(({ atMs }) => atMs > performance.now() - suspectedForMs);
+    if (!(await this.#restart(platform, 'dead'))) return;
+    const cause =
+      (await this.#isolate(platform, target, suspects)) ??
+      `none of ${suspects.length} inputs does it alone: ${suspects.map(({ nth }) => nth).join()}`;
+    this.#isIsolating = false;
+    this.#findings.add('died', death.how, `${cause}\nit printed:\n${death.output.slice(-1_500)}`);
+  }
+
+  /** The smallest input found that kills the process by itself. */
+  async #isolate(
+    platform: FuzzedPlatform,
+    target: Target,
+    suspects: readonly Suspect[],
+  ): Promise<string | undefined> {
+    for (const { door, seed, nth } of suspects) {
+      let restarts = 0;
+      const property = fc.asyncProperty(door.inputs, async (input) => {
+        if (restarts > mostRestarts) return;
+        await door.send(input, target, nth).catch(() => undefined);
+        await pause(200);
+        if (platform.death === undefined) return;
+        restarts++;
+        await platform.restart('dead');
+        throw new FoundFault();
+      });
+      const { counterexample } = await fc.check(property, { seed, numRuns: 1 });
+      if (counterexample !== null) return `seed ${nth}: ${door.show(counterexample[0])}`;
+    }
+    return undefined;
+  }
+
+  #suspect(suspect: Suspect): void {
+    this.#suspects = [...this.#suspects.filter(({ nth }) => nth !== suspect.nth), suspect].slice(
+      -mostSuspects,
     );
-    await this.#restart(platform, 'dead');
   }
 
   /** Whether it starts on what it has stored; where it does not, the run is over. */
@@ -257,9 +303,9 @@ class Fuzzing {
     }
   }
 
-  async #mustSettle(platform: FuzzedPlatform, when: string): Promise<void> {
+  async #mustSettle(platform: FuzzedPlatform, target: Target, when: string): Promise<void> {
     const { lags, notReady } = await settle(platform, settleWithinMs);
-    if (platform.death !== undefined) return await this.#revive(platform);
+    if (platform.death !== undefined) return await this.#revive(platform, target);
     const behind = lags.filter(({ lag }) => lag > 0);
     for (const { group, lag, waitsAt } of behind) {
       const places = waitsAt.map(
@@ -280,6 +326,13 @@ class Fuzzing {
   #sent(): number {
     return Object.values(this.#inputs).reduce((sum, count) => sum + count, 0);
   }
+}
+
+interface Suspect {
+  readonly door: Door;
+  readonly seed: number;
+  readonly nth: string;
+  readonly atMs: number;
 }
 
 class FoundFault extends Error {}

@@ -173,7 +173,6 @@ export const apiDoor: Door<ApiCall> = {
         ? { body: input.noise ?? writeJson(input.body) }
         : {}),
     });
-    if (answer === undefined) return undefined;
     const place = `${route.method} ${route.path}`;
     if (isFault(answer)) return { ...answer, place };
     target.count(`api ${answer.status}`);

@@ -36,3 +36,6 @@ export interface Door<Input = unknown> {
 
 /** How long an answer may take. The machine may be busy; what never comes is found all the same. */
 export const answerWithinMs = 30_000;
+
+/** The connection broke, or none was to be had: the process may have died of the input. */
+export class ConnectionBroke extends Error {}

@@ -1,5 +1,5 @@
 import { Agent, request, type Dispatcher } from 'undici';
-import { answerWithinMs, type Fault } from './door.js';
+import { answerWithinMs, ConnectionBroke, type Fault } from './door.js';
 
 export interface Answer {
   readonly status: number;
@@ -23,8 +23,8 @@ export interface Call {
   readonly body?: string | Buffer;
 }
 
-/** The answer; or a fault when none came in time. Undefined when the connection broke, which the watch on the process explains. */
-export async function call(it: Call): Promise<Answer | Fault | undefined> {
+/** The answer; or a fault when none came in time. Throws ConnectionBroke. */
+export async function call(it: Call): Promise<Answer | Fault> {
   try {
     const response = await request(it.url, {
       method: it.method,
@@ -37,7 +37,7 @@ export async function call(it: Call): Promise<Answer | Fault | undefined> {
     const { name } = thrown as Error;
     if (name === 'HeadersTimeoutError' || name === 'BodyTimeoutError')
       return { kind: 'no answer', place: pathOf(it), text: `nothing for ${answerWithinMs} ms` };
-    return undefined;
+    throw new ConnectionBroke((thrown as Error).message);
   }
 }
 

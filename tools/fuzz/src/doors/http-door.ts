@@ -75,7 +75,6 @@ export const httpDoor: Door<EventsRequest> = {
       },
       ...(method === 'GET' ? {} : { body: input.gzip ? gzipSync(body) : body }),
     });
-    if (answer === undefined) return undefined;
     if (isFault(answer)) return answer;
     target.count(`http ${answer.status}`);
     return (
