@@ -7,5 +7,6 @@ export const consumerGroups: readonly { readonly group: string; readonly topics:
   { group: 'model-serving', topics: [topics.profilesChanged.name] },
   { group: 'journeys', topics: [topics.profilesChanged.name, topics.decisionsMade.name] },
   { group: 'deliver-email', topics: [topics.messagesRequested.name] },
+  { group: 'deliver-on_site', topics: [topics.messagesRequested.name] },
   { group: 'deliver-webhook', topics: [topics.messagesRequested.name] },
 ];

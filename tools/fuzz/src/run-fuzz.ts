@@ -99,13 +99,15 @@ class Fuzzing {
     cpSync(join(root, 'models'), modelsDir, { recursive: true });
     writeModels(modelsDir);
     mkdirSync(join(this.folder, 'data'));
+    const environment: Record<string, string> = {
+      RAPPORT_MODELS_DIR: modelsDir,
+      RAPPORT_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of nobody, 32 bytes long').toString('base64')}`,
+    };
+    for (const door of this.#doors) Object.assign(environment, await door.prepare?.({ playbookDir }));
     const platform = await FuzzedPlatform.start({
       dataDir: join(this.folder, 'data'),
       playbookDir,
-      environment: {
-        RAPPORT_MODELS_DIR: modelsDir,
-        RAPPORT_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of nobody, 32 bytes long').toString('base64')}`,
-      },
+      environment,
     });
     const watch = new Watch(platform, this.#findings);
     const began = performance.now();
@@ -124,7 +126,7 @@ class Fuzzing {
         ),
       );
       await Promise.all([...lanes, this.#reviveUntil(platform, target, until)]);
-      for (const door of this.#doors) await door.close?.();
+      for (const door of this.#doors) door.calm?.();
       say(`sent ${this.#sent()} inputs; ${this.#book.size} events accepted`);
       const minute3 = medianOf(watch.memory.slice(120, 180));
       await this.#mustSettle(platform, target, 'after the fuzzing');
@@ -161,6 +163,7 @@ class Fuzzing {
       clearInterval(progress);
       await watch.stop();
       await platform.stop();
+      for (const door of this.#doors) await door.close?.();
     }
   }
 

@@ -31,6 +31,11 @@ export interface Door<Input = unknown> {
   send(input: Input, target: Target, nth: string): Promise<Fault | undefined>;
   /** The input as somebody reads it who wants to send it again. */
   show(input: Input): string;
+  /** Before the platform starts; answers environment for it. */
+  prepare?(run: { readonly playbookDir: string }): Promise<Readonly<Record<string, string>>>;
+  /** Nothing more will be sent: what answers the platform now answers well, so that it can come to an end. */
+  calm?(): void;
+  /** After the platform has ended. */
   close?(): Promise<void>;
 }
 

@@ -203,7 +203,7 @@ export const grpcDoor: Door<GrpcInput> = {
     target.count(`grpc ${end.status ?? 'closed'}`);
     return judge(input, end, target);
   },
-  close: async () => {
+  calm: () => {
     for (const wire of [...wires, watchers]) wire.close();
   },
 };
