@@ -9,6 +9,9 @@ export interface Death {
   readonly output: string;
 }
 
+/** A stop that takes longer is a fault; RAPPORT_STOP_GRACE is 10 s. */
+export const endsWithinMs = 30_000;
+
 /** The platform under test: a process of its own on one data folder, started again as often as needed. */
 export class FuzzedPlatform {
   #running: TestPlatform;
@@ -79,16 +82,24 @@ export class FuzzedPlatform {
     }
   }
 
-  async restart(how: 'SIGTERM' | 'SIGKILL' | 'dead'): Promise<void> {
+  /** Ends it if it runs, and starts it again; answers how long the end took, ms. One that does not end is killed. */
+  async restart(how: 'SIGTERM' | 'SIGKILL' | 'dead'): Promise<number> {
     this.#isStopping = true;
+    const began = performance.now();
     if (how === 'SIGKILL') await this.#running.kill();
-    else if (how === 'SIGTERM') await this.#running.stop();
+    else if (how === 'SIGTERM') {
+      const killing = setTimeout(() => this.#running.process.kill('SIGKILL'), endsWithinMs);
+      await this.#running.stop();
+      clearTimeout(killing);
+    }
+    const tookMs = performance.now() - began;
     for (const { reject } of this.#waiting.values()) reject(new Error('the platform is gone'));
     this.#waiting.clear();
     this.#running = await this.start();
     this.#isStopping = false;
     this.#death = undefined;
     this.#listen();
+    return tookMs;
   }
 
   async stop(): Promise<void> {

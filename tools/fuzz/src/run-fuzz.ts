@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,7 +19,7 @@ import { ConnectionBroke, type Door, type Fault, type Target } from './doors/doo
 import { closeConnections } from './doors/http-client.js';
 import { doors } from './doors/registry.js';
 import { Findings, type Finding } from './findings.js';
-import { FuzzedPlatform } from './fuzzed-platform.js';
+import { endsWithinMs, FuzzedPlatform } from './fuzzed-platform.js';
 import { writeModels } from './inputs/onnx-models.js';
 import { settle, Watch } from './watch.js';
 
@@ -93,8 +102,7 @@ class Fuzzing {
   async run(): Promise<FuzzReport> {
     const { root, seconds, say } = this.options;
     const playbookDir = join(this.folder, 'playbook');
-    cpSync(join(root, 'playbook'), playbookDir, { recursive: true });
-    cpSync(join(root, 'tools/fuzz/playbook'), playbookDir, { recursive: true });
+    writePlaybook(root, playbookDir);
     const modelsDir = join(this.folder, 'models');
     cpSync(join(root, 'models'), modelsDir, { recursive: true });
     writeModels(modelsDir);
@@ -297,7 +305,13 @@ class Fuzzing {
   /** Whether it starts on what it has stored; where it does not, the run is over. */
   async #restart(platform: FuzzedPlatform, how: 'SIGTERM' | 'SIGKILL' | 'dead'): Promise<boolean> {
     try {
-      await platform.restart(how);
+      const tookMs = await platform.restart(how);
+      if (tookMs >= endsWithinMs)
+        this.#findings.add(
+          'no answer',
+          how,
+          `it had not ended after ${endsWithinMs} ms:\n${platform.output().slice(-1_000)}`,
+        );
       return true;
     } catch (thrown) {
       this.#findings.add('died', `at the start after ${how}`, messageOf(thrown).slice(-1_500));
@@ -329,6 +343,15 @@ class Fuzzing {
   #sent(): number {
     return Object.values(this.#inputs).reduce((sum, count) => sum + count, 0);
   }
+}
+
+/** The sample with what `tools/fuzz/playbook` puts in its place and adds to it. */
+function writePlaybook(root: string, playbookDir: string): void {
+  cpSync(join(root, 'playbook'), playbookDir, { recursive: true });
+  const own = join(root, 'tools/fuzz/playbook');
+  cpSync(join(own, 'replaced'), playbookDir, { recursive: true });
+  for (const file of readdirSync(join(own, 'added')))
+    appendFileSync(join(playbookDir, file), `\n${readFileSync(join(own, 'added', file), 'utf8')}`);
 }
 
 interface Suspect {

@@ -5,9 +5,9 @@ import { anyText, emailText, idText } from '../inputs/texts.js';
 import type { Door, Target } from './door.js';
 import { call, isFault, parsed, serverFault } from './http-client.js';
 
-/** A route of /openapi.json by its place in the list, and what goes into it. */
+/** A route of /openapi.json, by its path or its place in the list, and what goes into it. */
 interface ApiCall {
-  readonly route: number;
+  readonly route: number | string;
   /** Stands in for each `{name}` of the path. */
   readonly segment: string;
   readonly query: Readonly<Record<string, string>>;
@@ -32,7 +32,13 @@ const tactic = fc.oneof(
 );
 const decide = fc.record(
   {
-    person: mostly(person, 20),
+    person: mostly(
+      fc.oneof(
+        fc.integer({ min: 0, max: 40 }).map((n) => `user_id:u${n}`),
+        person,
+      ),
+      20,
+    ),
     placement: mostly(fc.constantFrom('home_hero', 'product_page', 'cart', ''), 8),
     candidates: mostly(fc.array(mostly(tactic), { maxLength: 5 }) as fc.Arbitrary<Json>),
     context: mostly(anyObject),
@@ -88,7 +94,7 @@ const queryValue = fc.oneof(
   ),
 );
 
-const apiCall: fc.Arbitrary<ApiCall> = fc.record({
+const anyRoute = fc.record({
   route: fc.nat(10_000),
   segment: fc.oneof(
     { weight: 6, arbitrary: person },
@@ -121,6 +127,23 @@ const apiCall: fc.Arbitrary<ApiCall> = fc.record({
     ),
   ),
 });
+
+/** What websites ask most, as they ask it: goals count only for those about whom something was decided. */
+const honestDecision: fc.Arbitrary<ApiCall> = fc.record({
+  route: fc.constant('/v1/decide'),
+  segment: fc.constant(''),
+  query: fc.constant({}),
+  body: fc.record({
+    person: fc.integer({ min: 0, max: 15 }).map((n) => `user_id:u${n}`),
+    placement: fc.constantFrom('cart', 'home_hero', 'product_page'),
+  }),
+  noise: fc.constant(undefined),
+});
+
+const apiCall: fc.Arbitrary<ApiCall> = fc.oneof(
+  { weight: 3, arbitrary: anyRoute as fc.Arbitrary<ApiCall> },
+  { weight: 1, arbitrary: honestDecision },
+);
 
 interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH';
@@ -155,9 +178,12 @@ export const apiDoor: Door<ApiCall> = {
     `route ${input.route} of /openapi.json, ${JSON.stringify(input.segment)} ${JSON.stringify(input.query)} ${(input.noise ?? writeJson(input.body)).slice(0, 800)}`,
   async send(input, target) {
     const routes = await routesOf(target);
-    const route = routes[input.route % routes.length];
+    const route =
+      typeof input.route === 'string'
+        ? routes.find(({ path }) => path === input.route)
+        : routes[input.route % routes.length];
     if (route === undefined) throw new Error('expected routes in /openapi.json');
-    if (rare.test(route.path) && input.route % 20 !== 0) return undefined;
+    if (rare.test(route.path) && Number(input.route) % 20 !== 0) return undefined;
     const path = route.path.replace(/\{[^}]+\}/g, () => encodeURIComponent(wellFormed(input.segment)));
     const query = new URLSearchParams({ ...input.query }).toString();
     const url = `${target.httpUrl}${path}${query === '' ? '' : `?${query}`}`;

@@ -77,10 +77,7 @@ export const httpDoor: Door<EventsRequest> = {
     });
     if (isFault(answer)) return answer;
     target.count(`http ${answer.status}`);
-    return (
-      serverFault(place, answer) ??
-      (method === 'GET' ? undefined : judge(place, answer, sentEvents(input), target))
-    );
+    return serverFault(place, answer) ?? (method === 'GET' ? undefined : judge(place, answer, input, target));
   },
 };
 
@@ -121,12 +118,8 @@ interface Verdicts {
 }
 
 /** A verdict for each event, in order; or one refusal of the whole request, with its code. */
-function judge(
-  place: string,
-  answer: Answer,
-  events: EventsRequest['events'],
-  target: Target,
-): Fault | undefined {
+function judge(place: string, answer: Answer, input: EventsRequest, target: Target): Fault | undefined {
+  const events = sentEvents(input);
   const said = (parsed(answer.body) ?? {}) as Verdicts;
   const wrong = (text: string): Fault => ({ kind: 'no verdict', place: `${place} ${answer.status}`, text });
   if (said.results === undefined) {
@@ -146,15 +139,19 @@ function judge(
     )
       return wrong(`verdict ${at}: ${JSON.stringify(said.results[at])}`);
     target.count(accepted ? 'accepted' : `refused ${String(code)}`);
-    if (accepted) target.accepted(messageId, personsOf(events[at]?.event));
+    if (accepted) target.accepted(messageId, 'context' in input.envelope ? [] : personsOf(events[at]?.event));
   }
   return undefined;
 }
 
-/** Under which names an accepted event's person can be asked for; only those that need no rules to be worked out. */
+/**
+ * Under which names an accepted event's person can be asked for; only where no other identifier can have been the one
+ * that it was accepted for.
+ */
 export function personsOf(event: Readonly<Record<string, Json>> | undefined): string[] {
+  if (event === undefined || 'context' in event || 'traits' in event) return [];
   return (['userId', 'anonymousId'] as const).flatMap((field) => {
-    const value = event?.[field];
+    const value = event[field];
     const type = field === 'userId' ? 'user_id' : 'anonymous_id';
     return typeof value === 'string' && value.trim() !== '' ? [`${type}:${value.trim()}`] : [];
   });

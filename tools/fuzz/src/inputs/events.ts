@@ -247,8 +247,34 @@ const properties = fc.oneof(
   },
 );
 
-/** A Segment call as honest, careless and hostile clients send it; every field now and then of a wrong kind. */
-export const event: fc.Arbitrary<Readonly<Record<string, Json>>> = fc.record(
+/** In order but for an amount: what is summed, averaged and measured by reaches every size. */
+const purchase: fc.Arbitrary<Readonly<Record<string, Json>>> = fc
+  .tuple(
+    fc.integer({ min: 0, max: 15 }),
+    fc.constantFrom(
+      'Order Completed',
+      'Order Completed',
+      'Product Added',
+      'Product Viewed',
+      'Order Refunded',
+    ),
+    anyNumber,
+  )
+  .map(([n, name, amount]) => ({
+    type: 'track',
+    userId: `u${n}`,
+    event: name,
+    properties: {
+      revenue: amount,
+      total: amount,
+      price: amount,
+      product_id: `p${n}`,
+      products: [{ product_id: 'p1', quantity: amount, price: amount }],
+    },
+  }));
+
+/** Every field at its limits, and now and then of a wrong kind. */
+const anyEvent: fc.Arbitrary<Readonly<Record<string, Json>>> = fc.record(
   {
     type: mostly(
       fc.constantFrom('track', 'track', 'track', 'identify', 'page', 'screen', 'group', 'alias'),
@@ -276,4 +302,10 @@ export const event: fc.Arbitrary<Readonly<Record<string, Json>>> = fc.record(
     [`x${'y'.repeat(100)}`]: anyJson,
   } as Record<string, fc.Arbitrary<Json>>,
   { requiredKeys: ['type'] },
+);
+
+/** A Segment call as honest, careless and hostile clients send it. */
+export const event: fc.Arbitrary<Readonly<Record<string, Json>>> = fc.oneof(
+  { weight: 5, arbitrary: anyEvent },
+  { weight: 1, arbitrary: purchase },
 );

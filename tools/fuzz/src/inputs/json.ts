@@ -68,7 +68,7 @@ const key = fc.oneof(
 
 /** Objects or arrays in each other, around the depth that the door takes. */
 const deep: fc.Arbitrary<Json> = fc
-  .tuple(fc.integer({ min: 20, max: 34 }), fc.boolean(), leaf)
+  .tuple(fc.integer({ min: 15, max: 31 }), fc.boolean(), leaf)
   .map(([levels, ofArrays, end]) => nested(levels, ofArrays, end));
 
 export function nested(levels: number, ofArrays: boolean, end: Json): Json {

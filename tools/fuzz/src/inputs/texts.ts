@@ -6,19 +6,7 @@ import fc from 'fast-check';
  */
 export const units = [
   ...['a', 'é', '漢', '😀', 'e\u0301', 'İ', 'ß', 'ﬃ'],
-  ...[
-    '\ud83d',
-    '\udc00',
-    '\u0000',
-    '\u0007',
-    '\u001f',
-    '\u007f',
-    '\u0085',
-    '\u00a0',
-    '\ufeff',
-    '\ufffd',
-    '\uffff',
-  ],
+  ...['\ud83d', '\udc00', '\u0007', '\u001f', '\u007f', '\u0085', '\u00a0', '\ufeff', '\ufffd', '\uffff'],
   ...[
     '\u202e',
     '\u2028',
@@ -108,16 +96,18 @@ const names = [
 
 /** Any text at all, mostly short. */
 export const anyText: fc.Arbitrary<string> = fc.oneof(
-  { weight: 4, arbitrary: fc.string({ maxLength: 12 }) },
-  { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }) },
-  { weight: 2, arbitrary: fc.string({ unit: fc.constantFrom(...units), maxLength: 20 }) },
-  { weight: 2, arbitrary: fc.constantFrom(...names) },
-  { weight: 2, arbitrary: repeated(units, 1_100) },
+  { weight: 80, arbitrary: fc.string({ maxLength: 12 }) },
+  // Refused wherever it stands, and with it the whole event: rare, so that the rest gets through.
+  { weight: 1, arbitrary: fc.constant('a\u0000b') },
+  { weight: 40, arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }) },
+  { weight: 40, arbitrary: fc.string({ unit: fc.constantFrom(...units), maxLength: 20 }) },
+  { weight: 40, arbitrary: fc.constantFrom(...names) },
+  { weight: 40, arbitrary: repeated(units, 1_100) },
 );
 
 /** Texts that an id may be, at every length and width that the door lets in, and just beyond. */
 export const idText: fc.Arbitrary<string> = fc.oneof(
-  { weight: 5, arbitrary: fc.integer({ min: 0, max: 40 }).map((n) => `u${n}`) },
+  { weight: 5, arbitrary: fc.integer({ min: 0, max: 15 }).map((n) => `u${n}`) },
   { weight: 4, arbitrary: repeated(plainUnits, 300) },
   {
     weight: 2,
