@@ -1,18 +1,29 @@
+import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  Metadata,
   Server,
   ServerCredentials,
-  status as GrpcStatus,
+  type Metadata,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { RapportError, messageOf, type ErrorStatus } from '@rapport/kernel';
-import { hasApiToken, type Credentials } from './credentials.js';
+import { RapportError } from '@rapport/kernel';
+import { BoundedReader } from './bounded-reader.js';
+import {
+  guardCalls,
+  guardedDefinition,
+  guardEntrance,
+  valueIn,
+  type Authorize,
+  type CallRules,
+} from './call-guard.js';
+import { toStatus } from './grpc-status.js';
+import { Inflow } from './inflow.js';
+import { smallLimits, usualLimits, type MessageLimits } from './message-limits.js';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
 /** What an implementation may ask about a call beyond its request; absent for calls in process. */
@@ -26,65 +37,75 @@ export interface CallContext {
 export interface GrpcBinding {
   readonly contract: ServiceContract;
   readonly implementation: object;
-  /** `open`: no token asked even beyond loopback (the front door checks write keys by itself). Default `token`. */
-  readonly access?: 'open' | 'token';
+  /** Methods, by their key in the contract, that ask for something else than the host's `authorize` does: write keys, say. */
+  readonly authorize?: Readonly<Record<string, Authorize>>;
+  /** What a request message may cost; what is not named is as usual: 1 MiB, 50,000 objects. */
+  readonly limits?: Partial<MessageLimits>;
 }
 
 type Method = (request: unknown, context?: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
 
-const statusCodes: Record<ErrorStatus, GrpcStatus> = {
-  invalid: GrpcStatus.INVALID_ARGUMENT,
-  unauthenticated: GrpcStatus.UNAUTHENTICATED,
-  forbidden: GrpcStatus.PERMISSION_DENIED,
-  not_found: GrpcStatus.NOT_FOUND,
-  conflict: GrpcStatus.FAILED_PRECONDITION,
-  too_large: GrpcStatus.INVALID_ARGUMENT,
-  exhausted: GrpcStatus.RESOURCE_EXHAUSTED,
-  unavailable: GrpcStatus.UNAVAILABLE,
-  unimplemented: GrpcStatus.UNIMPLEMENTED,
-  internal: GrpcStatus.INTERNAL,
-};
-
-function toStatus(
-  thrown: unknown,
-  onBug: (thrown: unknown) => void,
-): { code: GrpcStatus; details: string; metadata: Metadata } {
-  const metadata = new Metadata();
-  if (thrown instanceof RapportError) {
-    metadata.set('rapport-code', thrown.code);
-    if (thrown.status === 'exhausted') metadata.set('retry-after', thrown.detail ?? '1');
-    return { code: statusCodes[thrown.status], details: `${thrown.code}: ${thrown.message}`, metadata };
-  }
-  onBug(thrown);
-  return { code: GrpcStatus.INTERNAL, details: `INTERNAL: ${messageOf(thrown)}`, metadata };
-}
-
 export interface GrpcServerOptions {
   readonly bindings: readonly GrpcBinding[];
-  readonly credentials: Credentials;
-  /** On loopback no token is asked. */
-  readonly loopback: boolean;
+  /** Judges every call of the bindings whose method has no rule of its own; health and reflection are open. */
+  readonly authorize: Authorize;
+  /** Bytes of requests that are on their way in at once. */
+  readonly maxInFlightBytes: number;
+  /** How long a request message may take to come. */
+  readonly messageTimeoutMs: number;
+  /** How long a client may take nothing of an answer. */
+  readonly writeTimeoutMs: number;
   readonly onBug: (thrown: unknown) => void;
 }
 
+/** Calls of one connection at once; a client with more of them waits or opens another. */
+const maxConcurrentStreams = 1000;
+
 /** gRPC with health (`grpc.health.v1`) and reflection (v1 and v1alpha) over grpc-js. */
 export class GrpcServer {
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': 64 << 20,
-    'grpc.max_send_message_length': 64 << 20,
-  });
+  readonly #server: Server;
+  readonly #inflow: Inflow;
   readonly #health: HealthImplementation;
   readonly #names: readonly string[];
 
   constructor(readonly options: GrpcServerOptions) {
-    for (const binding of options.bindings) {
-      this.#server.addService(serviceDefinition(binding.contract), this.#handlers(binding));
+    this.#inflow = new Inflow(options.maxInFlightBytes, options.messageTimeoutMs, () => performance.now());
+    const rules = new Map<string, CallRules>();
+    this.#server = new Server({
+      'grpc.max_send_message_length': 64 << 20,
+      'grpc.max_concurrent_streams': maxConcurrentStreams,
+      interceptors: [
+        guardCalls({
+          rulesOf: (path) => rules.get(path) ?? { limits: smallLimits, authorize: undefined },
+          inflow: this.#inflow,
+          writeTimeoutMs: options.writeTimeoutMs,
+          onBug: options.onBug,
+        }),
+      ],
+    });
+    guardEntrance(this.#server);
+    for (const { contract, limits: own, authorize, ...binding } of options.bindings) {
+      const limits = { ...usualLimits, ...own };
+      for (const [key, { name }] of Object.entries(contract.methods))
+        rules.set(`/${contract.fullName}/${name}`, {
+          limits,
+          authorize: authorize?.[key] ?? options.authorize,
+        });
+      const definition = serviceDefinition(contract, (bytes) => new BoundedReader(bytes, limits));
+      this.#server.addService(guardedDefinition(definition), this.#handlers({ contract, ...binding }));
     }
     this.#names = ['', ...options.bindings.map((binding) => binding.contract.fullName)];
     this.#health = new HealthImplementation(
       Object.fromEntries(this.#names.map((name) => [name, 'NOT_SERVING' as const])),
     );
-    this.#health.addToServer(this.#server);
+    this.#health.addToServer(this.#others);
+  }
+
+  /** Where ready-made services are added: their messages are decoded under guard too. */
+  get #others(): Server {
+    const addService: Server['addService'] = (definition, implementation) =>
+      this.#server.addService(guardedDefinition(definition), implementation);
+    return { addService } as Server;
   }
 
   /** Lets clients ask for the contracts. */
@@ -93,7 +114,7 @@ export class GrpcServer {
     const { ReflectionService } = await import('@grpc/reflection');
     const files = new Set(this.options.bindings.map(({ contract }) => protoFileOf(contract)));
     const packages = await load([...files], { keepCase: true, includeDirs: [protoDir()] });
-    new ReflectionService(packages).addToServer(this.#server);
+    new ReflectionService(packages).addToServer(this.#others);
   }
 
   /** Listens; answers the port taken. */
@@ -106,6 +127,11 @@ export class GrpcServer {
     });
   }
 
+  /** Bytes in memory of requests that are not complete. */
+  get arriving(): number {
+    return this.#inflow.bytes;
+  }
+
   /** What health says, for the server and each of its services. */
   setServing(serving: boolean): void {
     for (const name of this.#names) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
@@ -114,6 +140,7 @@ export class GrpcServer {
   /** Lets calls in hand end, at most for the grace period. */
   async stop(graceMs: number): Promise<void> {
     this.setServing(false);
+    this.#inflow.stop();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         this.#server.forceShutdown();
@@ -126,22 +153,18 @@ export class GrpcServer {
     });
   }
 
-  #handlers(binding: GrpcBinding): UntypedServiceImplementation {
+  #handlers(binding: Pick<GrpcBinding, 'contract' | 'implementation'>): UntypedServiceImplementation {
     const handlers: UntypedServiceImplementation = {};
     for (const [key, contract] of Object.entries(binding.contract.methods)) {
       const method = (binding.implementation as Record<string, Method | undefined>)[key]?.bind(
         binding.implementation,
       );
-      handlers[key] = this.#handler(contract, method, binding.access ?? 'token');
+      handlers[key] = this.#handler(contract, method);
     }
     return handlers;
   }
 
-  #handler(
-    contract: ContractMethod,
-    method: Method | undefined,
-    access: 'open' | 'token',
-  ): UntypedServiceImplementation[string] {
+  #handler(contract: ContractMethod, method: Method | undefined): UntypedServiceImplementation[string] {
     const fail = (thrown: unknown): ReturnType<typeof toStatus> => toStatus(thrown, this.options.onBug);
     const open = (call: {
       metadata: Metadata;
@@ -149,21 +172,9 @@ export class GrpcServer {
     }): [Method, CallContext] => {
       if (method === undefined)
         throw new RapportError('RPC_UNIMPLEMENTED', 'unimplemented', `${contract.name} is not built yet`);
-      const value = (name: string): string | undefined => call.metadata.get(name)[0]?.toString();
-      if (
-        access === 'token' &&
-        !this.options.loopback &&
-        !hasApiToken(this.options.credentials, value('authorization'))
-      ) {
-        throw new RapportError(
-          'AUTH_TOKEN_MISSING',
-          'unauthenticated',
-          'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
-        );
-      }
       const abort = new AbortController();
       call.on('cancelled', () => abort.abort());
-      return [method, { metadata: value, cancelled: abort.signal }];
+      return [method, { metadata: valueIn(call.metadata), cancelled: abort.signal }];
     };
     if (!contract.requestStream && !contract.responseStream) {
       const unary: handleUnaryCall<unknown, unknown> = (call, answer) => {
@@ -182,19 +193,21 @@ export class GrpcServer {
       Parameters<handleServerStreamingCall<unknown, unknown>>[0];
     const stream = (call: StreamCall): void => {
       void (async () => {
+        let cancelled: AbortSignal | undefined;
         try {
           const [run, context] = open(call);
+          cancelled = context.cancelled;
           // Iterating the call itself would destroy it, answers and all, when the last request has come.
           const requests = contract.requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
           const answers = run(requests, context) as AsyncIterable<unknown>;
           for await (const response of answers) {
-            if (context.cancelled.aborted) break;
-            if (!call.write(response))
-              await new Promise<void>((resolve) => call.once('drain', resolve).once('cancelled', resolve));
+            if (cancelled.aborted) break;
+            if (!call.write(response)) await once(call, 'drain', { signal: cancelled });
           }
           call.end();
         } catch (thrown) {
-          call.emit('error', fail(thrown));
+          // What breaks because the call has ended is told to nobody.
+          if (cancelled?.aborted !== true) call.emit('error', fail(thrown));
         }
       })();
     };

@@ -1,13 +1,25 @@
 import { duration, flag, readConfig, wholeNumber, z } from '@rapport/config';
 import { RapportError } from '@rapport/kernel';
+import { proxyProblem } from './client-address.js';
 
 const schema = z.object({
   /** Address that HTTP, gRPC and metrics bind to; anything beyond loopback needs configured credentials. */
   RAPPORT_HOST: z.string().default('127.0.0.1'),
+  /**
+   * Proxies whose X-Forwarded-For is believed: addresses, networks (10.0.0.0/8), loopback, linklocal, uniquelocal,
+   * comma between. Absent: nobody's, the address of a client is that of its connection. gRPC has no such header.
+   */
+  RAPPORT_TRUSTED_PROXIES: z.string().default(''),
   /** 0 picks a free one. */
   RAPPORT_HTTP_PORT: wholeNumber(8080, 0, 65535),
   RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),
   RAPPORT_METRICS_PORT: wholeNumber(9464, 0, 65535),
+  /** Bytes of gRPC requests that are on their way in at once; beyond it large ones are answered RESOURCE_EXHAUSTED. */
+  RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES: wholeNumber(256 << 20, 1 << 16, 4096 * (1 << 20)),
+  /** How long a gRPC client may take to send a request message. */
+  RAPPORT_GRPC_MESSAGE_TIMEOUT: duration('30s'),
+  /** How long a gRPC client may take nothing of an answer before it is cut off. */
+  RAPPORT_GRPC_WRITE_TIMEOUT: duration('30s'),
   RAPPORT_DATA_DIR: z.string().default('./data'),
   RAPPORT_PLAYBOOK_DIR: z.string().default('./playbook'),
   RAPPORT_EVENT_LOG: z.enum(['lmdb', 'kafka']).default('lmdb'),
@@ -75,6 +87,10 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
       `RAPPORT_HOST: ${read.RAPPORT_HOST} is reachable from elsewhere, so RAPPORT_WRITE_KEYS and RAPPORT_API_TOKEN must be set`,
     );
   }
+  const trustedProxies = read.RAPPORT_TRUSTED_PROXIES.split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+  problems.push(...trustedProxies.map(proxyProblem).filter((problem) => problem !== undefined));
   if (problems.length > 0) {
     throw new RapportError(
       'CONFIG_INVALID',
@@ -82,5 +98,5 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
       `the configuration has ${problems.length} problem(s):\n  ${problems.join('\n  ')}`,
     );
   }
-  return { ...read, loopback };
+  return { ...read, loopback, trustedProxies };
 }

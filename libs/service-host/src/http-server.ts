@@ -15,16 +15,28 @@ const httpStatuses: Record<ErrorStatus, number> = {
   internal: 500,
 };
 
+export interface HttpServerOptions {
+  readonly tracing?: Tracing | undefined;
+  /** Whose X-Forwarded-For is believed: addresses, networks, `loopback`, `linklocal`, `uniquelocal`. Default nobody's. */
+  readonly trustedProxies?: readonly string[];
+}
+
 /**
  * Fastify as every room wants it: errors as `{ error: { code, message, detail? } }`, bounded bodies and times, no
- * logging of requests (they carry personal data).
+ * logging of requests (they carry personal data). `request.ip` is the client's address as `clientAddress` explains it.
  */
-export function createHttpServer(onBug: (thrown: unknown) => void, tracing?: Tracing): FastifyInstance {
+export function createHttpServer(
+  onBug: (thrown: unknown) => void,
+  { tracing, trustedProxies = [] }: HttpServerOptions = {},
+): FastifyInstance {
   const http = fastify({
     bodyLimit: 1 << 20,
+    // A whole request, its body included; looked at as often as connectionsCheckingInterval says.
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
     routerOptions: { maxParamLength: 512 },
   });
   http.setErrorHandler((thrown: Error & { statusCode?: number; code?: string }, _request, reply) => {

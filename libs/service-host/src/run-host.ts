@@ -7,11 +7,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
-import { systemClock, VirtualClock } from '@rapport/kernel';
+import { RapportError, systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
 import { createTelemetry, openTracing, type Telemetry } from '@rapport/telemetry';
+import type { Authorize } from './call-guard.js';
 import { createCalls } from './calls.js';
-import { loadCredentials } from './credentials.js';
+import { hasApiToken, loadCredentials } from './credentials.js';
 import { EngineHealth, watchedLog, watchedStore } from './engine-health.js';
 import { openEngines } from './engines.js';
 import { readHostConfig, type HostConfig } from './host.config.js';
@@ -125,6 +126,18 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   }
 }
 
+/** Who may call by gRPC: on loopback everybody, beyond it whoever has the API token. */
+const tokenRule =
+  ({ loopback, credentials }: Host): Authorize =>
+  (_path, metadata) => {
+    if (loopback || hasApiToken(credentials, metadata('authorization'))) return;
+    throw new RapportError(
+      'AUTH_TOKEN_MISSING',
+      'unauthenticated',
+      'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
+    );
+  };
+
 /** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */
 function addressesFrom(
   environment: Readonly<Record<string, string | undefined>>,
@@ -148,10 +161,14 @@ async function open(
   opened: { close(): Promise<void> | void }[],
 ): Promise<RunningHost> {
   const startedAtMs = Date.now();
+  tellUnsaidKinds(host);
   const onBug = (thrown: unknown): void =>
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
-  const http = createHttpServer(onBug, host.telemetry.tracing);
+  const http = createHttpServer(onBug, {
+    tracing: host.telemetry.tracing,
+    trustedProxies: config.trustedProxies,
+  });
   await http.register(swagger, {
     openapi: { info: { title: 'Rapport', version: '1' } },
     hiddenTag: 'hidden',
@@ -179,8 +196,10 @@ async function open(
   });
   const grpc = new GrpcServer({
     bindings: all.flatMap((room) => room.grpc ?? []),
-    credentials: host.credentials,
-    loopback: config.loopback,
+    authorize: tokenRule(host),
+    maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
+    messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
+    writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
     onBug,
   });
   for (const room of all) {
@@ -227,6 +246,17 @@ async function open(
     settle,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** A public key that counts as a server's lets anybody say anything about everybody. */
+function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
+  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
+  if (loopback || unsaid.length === 0) return;
+  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  telemetry.log.warn(
+    { sources },
+    'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
+  );
 }
 
 /** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */

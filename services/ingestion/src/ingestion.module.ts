@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { ingestionProto } from '@rapport/contracts';
 import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
 import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { AcceptEvents } from './accept-events.pipeline.js';
@@ -7,6 +6,7 @@ import { ajvTrackingPlan } from './adapters/ajv-tracking-plan.js';
 import { eventLogRejectedArchive } from './adapters/event-log-rejected-archive.js';
 import { eventLogSink } from './adapters/event-log-sink.js';
 import { Capacity } from './domain/capacity.js';
+import { EventRates } from './domain/event-rates.js';
 import { messageIdsFrom } from './domain/message-ids.js';
 import { WriteKeys } from './domain/write-keys.js';
 import { readIngestionConfig } from './ingestion.config.js';
@@ -16,7 +16,8 @@ import { AppendQueue } from './steps/append-events.js';
 import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
-import { IngestionGrpc } from './transport/ingestion.grpc.js';
+import { IngestionGrpc, ingestionBinding } from './transport/ingestion.grpc.js';
+import { mountRejected } from './transport/rejected.http.js';
 import { BodyReader } from './transport/request-body.js';
 
 /** The token under which Nest knows the room. */
@@ -39,12 +40,13 @@ export function createIngestionRoom(host: Host): Room {
   const config = readIngestionConfig(host.environment);
   const monotonicMs = (): number => performance.now();
   const queue = new AppendQueue(eventLogSink(host.log), config.maxAppends, monotonicMs);
-  const capacity = new Capacity(config.maxInFlightBytes, config.maxInFlightRequests);
+  const capacity = new Capacity(config.capacity);
   const meter = frontDoorMeter(host.telemetry, capacity, monotonicMs);
   const trackingPlan = ajvTrackingPlan(host.playbook.trackingPlan);
   const accept = new AcceptEvents({
     rules: {
       isBlocked: blockedBy(host),
+      browserExternalIds: config.browserExternalIds,
       violationOf: (event, properties) => trackingPlan.violationOf(event, properties),
     },
     queue,
@@ -59,6 +61,8 @@ export function createIngestionRoom(host: Host): Room {
     accept,
     queue,
     capacity,
+    rates: new EventRates(config.browserRate),
+    monotonicMs,
     bodies,
     meter,
     onLogFailed: (cause) =>
@@ -72,24 +76,22 @@ export function createIngestionRoom(host: Host): Room {
   const replay = new ReplayRejected({
     archive,
     accept,
+    putBack: async (topic, record) => void (await host.log.append(topic, [record])),
     clock: host.clock,
     maxEventBytes: config.imports.maxEventBytes,
   });
   const hasToken = (authorization: string | undefined): boolean =>
     hasApiToken(host.credentials, authorization);
-  const grpc = new IngestionGrpc({
-    door,
-    archive,
-    replay,
-    maxEventBytes: config.events.maxEventBytes,
-    maxBatchEvents: config.events.maxBatchEvents,
-    mayAdminister: (authorization) => host.loopback || hasToken(authorization),
-  });
+  const grpcParts = { door, archive, replay, ...config.events, hasToken };
+  const grpc = new IngestionGrpc(grpcParts);
   return {
     name: 'ingestion',
-    routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
-    // Write keys are checked by the service itself.
-    grpc: [{ contract: ingestionProto.IngestionServiceDefinition, implementation: grpc, access: 'open' }],
+    routes: async (http) => {
+      // Scopes of their own: the front door reads its bodies itself.
+      await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config, hasToken }));
+      await http.register(async (scope) => mountRejected(scope, { ingestion: grpc, hasToken }));
+    },
+    grpc: [ingestionBinding(grpc, grpcParts)],
     start: () => Promise.resolve(),
     readiness: () =>
       Promise.resolve(

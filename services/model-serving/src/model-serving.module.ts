@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Module } from '@nestjs/common';
 import { inferenceProto, modelsProto } from '@rapport/contracts';
-import { HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { FolderModelFiles } from './adapters/folder-model-files.js';
 import { onnxRuntime } from './adapters/onnx-runtime.js';
@@ -18,7 +18,7 @@ import { ModelShelf } from './steps/model-shelf.js';
 import { InferenceGrpc } from './transport/inference.grpc.js';
 import { inferenceRoutes } from './transport/inference.http.js';
 import { ModelsGrpc } from './transport/models.grpc.js';
-import { ProfileChangesConsumer } from './transport/profile-changes.consumer.js';
+import { ProfileChangesConsumer, recommendationsStage } from './transport/profile-changes.consumer.js';
 import { createUpdateRecommendations } from './update-recommendations.pipeline.js';
 
 /** Nest's injection token for the room. */
@@ -56,10 +56,12 @@ export function createModelServingRoom(host: Host): Room {
     grpc: [
       {
         contract: modelsProto.ModelsServiceDefinition,
+        limits: rowLimits,
         implementation: new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
       },
       {
         contract: inferenceProto.GRPCInferenceServiceDefinition,
+        limits: tensorLimits,
         implementation: new InferenceGrpc(shelf, infer, isReady),
       },
     ],
@@ -85,6 +87,11 @@ export function createModelServingRoom(host: Host): Room {
   };
 }
 
+/** Tensors are large, and of few parts: as much as the HTTP form takes; 16 million numbers of four bytes each. */
+const tensorLimits = { maxBytes: 64 << 20, maxObjects: 250_000, maxReads: 17_000_000 };
+/** Rows of features, each a map. */
+const rowLimits = { maxBytes: 16 << 20, maxObjects: 1_000_000, maxReads: 5_000_000 };
+
 /** The recommender, from its start on. */
 class Recommendations {
   #recommend: Recommend | undefined;
@@ -103,7 +110,10 @@ class Recommendations {
 
   async start(): Promise<void> {
     const { log, store: documents, clock, telemetry } = this.host;
-    const store = await DocumentRecommendationStore.open(documents);
+    const rejections = rejectionsOf(this.host, recommendationsStage);
+    const store = await DocumentRecommendationStore.open(documents, (document, thrown) =>
+      rejections.document(document, thrown),
+    );
     const counted = telemetry.counter(
       'rapport_models_interactions_total',
       'Item interactions counted for recommendations',
@@ -122,10 +132,11 @@ class Recommendations {
           counted.inc(report.counted);
           repeated.inc(report.repeated);
         },
-        onUnreadable: (place, reason) =>
-          telemetry.log.error({ place, reason }, 'a profile change could not be read'),
+        rejections,
         onRefreshFailed: (thrown) =>
           telemetry.log.warn({ err: thrown }, 'counts of other partitions were not refreshed'),
+        onCheckpointFailed: (thrown) =>
+          telemetry.log.warn({ err: thrown }, 'counts were not stored; it is tried again later'),
       },
       statistics,
     );

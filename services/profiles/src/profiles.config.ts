@@ -7,6 +7,10 @@ const schema = z.object({
   RAPPORT_PROFILES_PEOPLE_IN_MEMORY: wholeNumber(20_000, 100, 10_000_000),
   /** How long after its instant a timer fires at the earliest, so that events on their way come first. Instants stay exact. */
   RAPPORT_PROFILES_TIMER_GRACE: duration('250ms'),
+  /** Calls of WatchProfiles at once; beyond it the answer is RESOURCE_EXHAUSTED. */
+  RAPPORT_PROFILES_MAX_WATCHERS: wholeNumber(100, 1, 10_000),
+  /** Bytes of changes kept for those who watch and read slowly, in common; who falls further behind is ended. */
+  RAPPORT_PROFILES_WATCH_BEHIND_BYTES: wholeNumber(8 << 20, 1 << 16, 1 << 30),
 });
 
 /** The room's settings, in the units that their names say. */
@@ -19,5 +23,7 @@ export function readProfilesConfig(environment: Readonly<Record<string, string |
     maxBatch: read.RAPPORT_PROFILES_BATCH,
     peopleInMemory: read.RAPPORT_PROFILES_PEOPLE_IN_MEMORY,
     timerGraceMs: read.RAPPORT_PROFILES_TIMER_GRACE,
+    maxWatchers: read.RAPPORT_PROFILES_MAX_WATCHERS,
+    maxBehindBytes: read.RAPPORT_PROFILES_WATCH_BEHIND_BYTES,
   };
 }

@@ -2,8 +2,6 @@
 export const profilesErrors = {
   /** A definition cannot be compiled; the message lists every problem. The room does not start. */
   definitionsInvalid: 'PROFILES_DEFINITIONS_INVALID',
-  /** A record of the log is not the JSON that its topic promises. Goes to the rejected topic. */
-  recordUnreadable: 'PROFILES_RECORD_UNREADABLE',
   /** An event could be read but not folded. Goes to the rejected topic. */
   foldFailed: 'PROFILES_FOLD_FAILED',
   /** Documents kept changing under this worker; the batch is delivered again. */
@@ -22,6 +20,10 @@ export const profilesErrors = {
   consentRefused: 'PROFILES_CONSENT_REFUSED',
   /** The room has not opened its collections yet. */
   starting: 'PROFILES_STARTING',
+  /** WatchProfiles: as many watch as may at once. */
+  watchersTooMany: 'PROFILES_WATCHERS_TOO_MANY',
+  /** WatchProfiles: changes came faster than they were read, and some are gone. */
+  watchTooSlow: 'PROFILES_WATCH_TOO_SLOW',
   /** A cursor did not come from here. */
   cursorInvalid: 'PROFILES_CURSOR_INVALID',
 } as const;

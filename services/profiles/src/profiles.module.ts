@@ -8,9 +8,17 @@ import {
 } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
-import { hasApiToken, HOST, ownWriteKey, Rooms, type Host, type Room } from '@rapport/service-host';
+import {
+  hasApiToken,
+  HOST,
+  ownWriteKey,
+  rejectionsOf,
+  Rooms,
+  type Host,
+  type Room,
+} from '@rapport/service-host';
 import { DocumentIdentifierIndex } from './adapters/document-identifier-index.js';
-import { DocumentPeopleStore } from './adapters/document-people-store.js';
+import { DocumentPeopleStore, peopleCollection } from './adapters/document-people-store.js';
 import { DocumentSegmentMembers } from './adapters/document-segment-members.js';
 import { DocumentTimeline } from './adapters/document-timeline.js';
 import { ServiceIdentityDirectory } from './adapters/identity-directory.js';
@@ -25,13 +33,13 @@ import { ProfilesCounts } from './profiles.metrics.js';
 import { ReadProfiles } from './read-profiles.pipeline.js';
 import { PersonFinder } from './steps/find-person.js';
 import type { PeopleAtHand } from './steps/people-at-hand.js';
+import { ChangeWatch } from './transport/change-watch.js';
 import { DefinitionSweep } from './transport/definition-sweep.js';
 import { DueTimers } from './transport/due-timers.js';
 import { Horizon } from './transport/horizon.js';
 import { consumeProfileTopics } from './transport/profile-topics.consumer.js';
 import { ProfilesGrpc, type ProfilesGrpcParts } from './transport/profiles.grpc.js';
 import { mountProfiles } from './transport/profiles.http.js';
-import { watchChanges } from './transport/watch-changes.js';
 import { UpdateProfiles } from './update-profiles.pipeline.js';
 
 /** The token under which Nest knows the room. */
@@ -56,6 +64,7 @@ interface OpenRoom extends ProfilesGrpcParts {
   readonly sweep: DefinitionSweep;
   readonly pipeline: UpdateProfiles;
   readonly predictor: ModelsPredictor;
+  readonly changeWatch: ChangeWatch;
   readonly countPeople: () => Promise<number>;
 }
 
@@ -104,6 +113,7 @@ export function createProfilesRoom(host: Host): Room {
     }),
     stop: async () => {
       open?.timers.stop();
+      open?.changeWatch.stop();
       // A sweep that waits for the consumer ends with it.
       await Promise.all([open?.sweep.stop(), open?.consumer.stop()]);
       await open?.pipeline.close();
@@ -134,6 +144,7 @@ async function openRoom(
     (model, cause) =>
       telemetry.log.warn({ model, cause }, 'no scores; predictions keep what they were, or do not hold'),
   );
+  const rejections = rejectionsOf(host, 'profiles');
   const pipeline = new UpdateProfiles(
     {
       people,
@@ -147,6 +158,9 @@ async function openRoom(
       ),
       predictor,
       meter: counts,
+      reject: (refused) => rejections.reject(refused),
+      rejectPerson: (id, content, thrown) =>
+        rejections.document({ collection: peopleCollection, id, content }, thrown),
       now: () => clock.now(),
     },
     definitions,
@@ -187,6 +201,10 @@ async function openRoom(
       sweep.assign(partition);
     },
     onRevoked: (partition) => timers.revoke(partition),
+    onPoison: async (record, thrown) => {
+      await rejections.poison(record, thrown);
+      counts.events('rejected', 1);
+    },
     onFailure: (partition, thrown) =>
       telemetry.log.warn({ partition, cause: messageOf(thrown) }, 'a batch was not applied; it comes again'),
   });
@@ -197,6 +215,7 @@ async function openRoom(
     const partition = pipeline.ports.feed.partitionOf(profileId);
     return assigned().includes(partition) ? pipeline.handOf(partition) : undefined;
   };
+  const changeWatch = new ChangeWatch(log, config);
   const finder = new PersonFinder({ people, identifiers, handOf }, definitions);
   return {
     consumer,
@@ -204,12 +223,13 @@ async function openRoom(
     sweep,
     pipeline,
     predictor,
+    changeWatch,
     countPeople: () => people.count(),
     read: new ReadProfiles({ clock, definitions, finder, people, timeline, members }),
     ownEvents: new IngestionOwnEvents(
       calls.to<ingestionProto.IngestionService>(ingestionProto.IngestionServiceDefinition),
       ownWriteKey(host.credentials.apiToken),
     ),
-    watch: (stopped) => watchChanges(log, stopped),
+    watch: (stopped) => changeWatch.changes(stopped),
   };
 }

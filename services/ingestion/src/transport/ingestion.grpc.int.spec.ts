@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ingestionProto } from '@rapport/contracts';
 import { cloudEventHeaders, encodeJson, topics } from '@rapport/contracts';
 import { serviceDefinition } from '@rapport/service-host';
-import { startIngestion, writeKey, type RunningIngestion } from '../fixtures/running-ingestion.js';
+import { apiToken, startIngestion, writeKey, type RunningIngestion } from '../fixtures/running-ingestion.js';
 
 type Accepting = ingestionProto.AcceptRequest;
 let ingestion: RunningIngestion;
@@ -60,7 +60,8 @@ function call<Request, Response>(
     );
   });
 }
-const accept = (request: Partial<Accepting>, metadata?: Record<string, string>) =>
+const keyed = { 'x-write-key': writeKey };
+const accept = (request: Partial<Accepting>, metadata: Record<string, string> = keyed) =>
   call(
     'Accept',
     ingestionProto.AcceptRequest.fromPartial(request),
@@ -84,10 +85,9 @@ const replay = (ids: string[]) =>
   );
 
 describe('Accept', () => {
-  it('takes events with the key in the request or in the metadata, a verdict for each', async () => {
+  it('takes events with the key in the metadata, a verdict for each; a key in the request then names the source', async () => {
     const properties = { price: 12.5, tags: ['new'], nested: { a: null } };
     const { results } = await accept({
-      writeKey,
       events: [
         event('grpc-1', { properties, context: { timezone: 'Europe/Vienna' } }),
         event('grpc-2', { userId: '' }),
@@ -98,6 +98,7 @@ describe('Accept', () => {
       expect.objectContaining({ messageId: 'grpc-2', accepted: false, code: 'INGESTION_ID_MISSING' }),
     ]);
     await accept({ events: [event('grpc-3')] }, { 'x-write-key': 'def456' });
+    await accept({ events: [event('grpc-4')], writeKey: 'def456' }, { authorization: `Bearer ${apiToken}` });
     const accepted = await ingestion.accepted();
     expect(accepted.find(({ messageId }) => messageId === 'grpc-1')).toMatchObject({
       source: 'web',
@@ -105,20 +106,24 @@ describe('Accept', () => {
       properties,
       context: { timezone: 'Europe/Vienna' },
     });
-    expect(accepted.find(({ messageId }) => messageId === 'grpc-3')?.source).toBe('mobile');
+    for (const id of ['grpc-3', 'grpc-4'])
+      expect(accepted.find(({ messageId }) => messageId === id)?.source).toBe('mobile');
   });
 
   it('says UNAUTHENTICATED and INVALID_ARGUMENT with codes', async () => {
-    await expect(accept({ events: [] })).rejects.toMatchObject({
-      code: status.UNAUTHENTICATED,
-      details: expect.stringContaining('INGESTION_WRITE_KEY_MISSING'),
-    });
-    await expect(accept({ writeKey: 'nobody' })).rejects.toMatchObject({
-      code: status.UNAUTHENTICATED,
-      details: expect.stringContaining('INGESTION_WRITE_KEY_UNKNOWN'),
-    });
+    // A key in the request alone comes too late: it would have to be read first.
+    for (const request of [{ events: [] }, { writeKey }])
+      await expect(accept(request, {})).rejects.toMatchObject({
+        code: status.UNAUTHENTICATED,
+        details: expect.stringContaining('INGESTION_WRITE_KEY_MISSING'),
+      });
+    for (const metadata of [keyed, { authorization: `Bearer ${apiToken}` }, { 'x-write-key': 'nobody' }])
+      await expect(accept({ writeKey: 'nobody' }, metadata)).rejects.toMatchObject({
+        code: status.UNAUTHENTICATED,
+        details: expect.stringContaining('INGESTION_WRITE_KEY_UNKNOWN'),
+      });
     const events = Array.from({ length: 2501 }, (_, index) => event(`many-${index}`));
-    await expect(accept({ writeKey, events })).rejects.toMatchObject({
+    await expect(accept({ events })).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,
       details: expect.stringContaining('expected at most 2500'),
     });
@@ -126,7 +131,6 @@ describe('Accept', () => {
 
   it('measures events', async () => {
     const { results } = await accept({
-      writeKey,
       events: [event('grpc-large', { properties: { note: 'x'.repeat(33_000) } })],
     });
     expect(results[0]?.code).toBe('INGESTION_EVENT_TOO_LARGE');
@@ -134,7 +138,7 @@ describe('Accept', () => {
 });
 
 describe('AcceptStream', () => {
-  const open = (metadata = new Metadata()) =>
+  const open = (metadata = Metadata.fromHttp2Headers(keyed)) =>
     client.makeBidiStreamRequest<Accepting, ingestionProto.AcceptStreamResponse>(
       path('AcceptStream'),
       (message) => Buffer.from(ingestionProto.AcceptStreamRequest.encode(message).finish()),
@@ -143,9 +147,7 @@ describe('AcceptStream', () => {
     );
 
   it('answers each request in its order, also many at once', async () => {
-    const metadata = new Metadata();
-    metadata.set('x-write-key', writeKey);
-    const stream = open(metadata);
+    const stream = open();
     const answered: string[] = [];
     stream.on('data', (answer: ingestionProto.AcceptStreamResponse) =>
       answered.push(...answer.results.map(({ messageId }) => messageId)),
@@ -169,7 +171,7 @@ describe('AcceptStream', () => {
       // The key of the first request holds for those behind it.
       stream.write(
         ingestionProto.AcceptStreamRequest.fromPartial({
-          writeKey: turn === 0 ? writeKey : '',
+          writeKey: turn === 0 ? 'def456' : '',
           events: [event(`lockstep-${turn}`)],
         }),
       );
@@ -192,7 +194,7 @@ describe('AcceptStream', () => {
 
 describe('rejected events', () => {
   it('are listed newest first, by code, and with their original', async () => {
-    for (const id of ['list-1', 'list-2']) await accept({ writeKey, events: [event(id, { event: '' })] });
+    for (const id of ['list-1', 'list-2']) await accept({ events: [event(id, { event: '' })] });
     const { records } = await listRejected({ code: 'INGESTION_FIELD_MISSING' });
     const originals = records.map(
       ({ original }) => (JSON.parse(original) as { messageId: string }).messageId,
@@ -210,7 +212,6 @@ describe('rejected events', () => {
   it('are replayed with the time and the key that they came with, and stay as they are when still wrong', async () => {
     const sentAt = '2026-03-01T10:00:05.000Z';
     await accept({
-      writeKey,
       sentAt,
       events: [event('replay-1', { type: 'bogus', timestamp: '2026-03-01T10:00:00.000Z' })],
     });

@@ -1,29 +1,62 @@
+import type { BinaryReader } from '@bufbuild/protobuf/wire';
 import { RapportError } from '@rapport/kernel';
-import type { ingestionProto } from '@rapport/contracts';
-import type { CallContext } from '@rapport/service-host';
+import { ingestionProto, placeOf } from '@rapport/contracts';
+import type { Authorize, CallContext, GrpcBinding } from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
-import type { RejectedArchive } from '../ports/rejected-archive.js';
+import type { WriteKey } from '../domain/write-keys.js';
+import type { ArchivedRejection, RejectedArchive } from '../ports/rejected-archive.js';
 import type { ReplayRejected } from '../replay-rejected.pipeline.js';
 import { answersInOrder } from './answers-in-order.js';
 import type { FrontDoor } from './front-door.js';
+import { readAcceptRequest } from './read-accept-request.js';
 
 export interface IngestionGrpcParts {
   readonly door: FrontDoor;
   readonly archive: RejectedArchive;
   readonly replay: ReplayRejected;
   readonly maxEventBytes: number;
+  readonly maxBodyBytes: number;
   readonly maxBatchEvents: number;
-  /** Whether a call may see and replay what was rejected. */
-  readonly mayAdminister: (authorization: string | undefined) => boolean;
+  /** Whether the caller has the API token: other rooms, which name their source in the request. */
+  readonly hasToken: (authorization: string | undefined) => boolean;
 }
 
 /** Requests of one stream that are on their way at once. */
 const streamWindow = 16;
-/** What an event weighs before it is measured. */
-const assumedEventBytes = 1024;
+/** What an event weighs beside its bytes: the objects that are made of it. */
+const eventCostBytes = 512;
 const maxReplays = 1000;
 
-type Batch = ingestionProto.AcceptRequest;
+type Batch = ingestionProto.AcceptRequest & { readonly arrivedBytes?: number };
+
+/** How the service is reached: keys are judged by metadata, and requests are read as a stranger's. */
+export function ingestionBinding(implementation: IngestionGrpc, parts: IngestionGrpcParts): GrpcBinding {
+  const { door, maxBatchEvents, maxBodyBytes } = parts;
+  const { accept, acceptStream } = ingestionProto.IngestionServiceDefinition.methods;
+  const authorize: Authorize = (_path, metadata) => {
+    const writeKey = metadata('x-write-key');
+    if (writeKey !== undefined) keyOf(door, writeKey);
+    else if (!parts.hasToken(metadata('authorization'))) throw keyMissing();
+  };
+  const requestType = {
+    encode: ingestionProto.AcceptRequest.encode,
+    decode: (input: BinaryReader | Uint8Array) => readAcceptRequest(input, maxBatchEvents),
+  };
+  return {
+    contract: {
+      ...ingestionProto.IngestionServiceDefinition,
+      methods: {
+        ...ingestionProto.IngestionServiceDefinition.methods,
+        accept: { ...accept, requestType },
+        acceptStream: { ...acceptStream, requestType },
+      },
+    },
+    implementation,
+    authorize: { accept: authorize, acceptStream: authorize },
+    // As with JSON bodies, the bytes alone bound what is in them: the decoder counts the events by itself.
+    limits: { maxBytes: maxBodyBytes, maxObjects: maxBodyBytes, maxReads: 2 * maxBodyBytes },
+  };
+}
 
 /** The gRPC side of the front door: the same pipeline, the same verdicts. */
 export class IngestionGrpc implements ingestionProto.IngestionService {
@@ -50,29 +83,23 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async listRejected(
     request: ingestionProto.ListRejectedRequest,
-    context?: CallContext,
   ): Promise<ingestionProto.ListRejectedResponse> {
-    this.#checkToken(context);
-    const limit = request.limit === 0 ? 100 : Math.min(request.limit, 1000);
-    const newest = await this.parts.archive.newest(limit, request.code === '' ? undefined : request.code);
-    return {
-      records: newest.map(({ id, rejection }) => ({
-        id,
-        stage: rejection.stage,
-        code: rejection.code,
-        detail: rejection.detail,
-        source: rejection.source ?? '',
-        rejectedAt: rejection.rejectedAt,
-        original: rejection.original,
-      })),
-    };
+    const { archive } = this.parts;
+    if (request.id !== '') {
+      const found = await archive.find(request.id);
+      return { records: found === undefined ? [] : [tellRejected(found)] };
+    }
+    const newest = await archive.newest({
+      limit: request.limit === 0 ? 100 : Math.min(request.limit, 1000),
+      code: request.code === '' ? undefined : request.code,
+      stage: request.stage === '' ? undefined : request.stage,
+    });
+    return { records: newest.map(tellRejected) };
   }
 
   async replayRejected(
     request: ingestionProto.ReplayRejectedRequest,
-    context?: CallContext,
   ): Promise<ingestionProto.ReplayRejectedResponse> {
-    this.#checkToken(context);
     if (request.ids.length > maxReplays) {
       throw new RapportError(
         'INGESTION_BATCH_TOO_MANY',
@@ -85,7 +112,7 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async #take(request: Batch, writeKey: string): Promise<ingestionProto.AcceptResponse> {
     const { door, maxBatchEvents, maxEventBytes } = this.parts;
-    const source = this.#sourceOf(writeKey);
+    const key = keyOf(door, writeKey);
     if (request.events.length > maxBatchEvents) {
       throw new RapportError(
         'INGESTION_BATCH_TOO_MANY',
@@ -93,15 +120,19 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
         `events: expected at most ${maxBatchEvents}; got ${request.events.length}; nothing of it was accepted`,
       );
     }
-    const weight = door.isBehind() ? 0 : door.capacity.admit(request.events.length * assumedEventBytes);
-    if (weight === 0) throw overCapacity(door.retryAfterSeconds());
+    const bytes = (request.arrivedBytes ?? 0) + request.events.length * eventCostBytes;
+    const stay = door.isBehind() ? undefined : door.admit(key, '');
+    if (stay?.grow(bytes) !== true) {
+      stay?.leave();
+      throw overCapacity(door.retryAfterSeconds());
+    }
     try {
       const receivedAtMs = door.clock.now();
       const verdicts = await new Promise<readonly Verdict[]>((resolve, reject) => {
         door.accept.submit({
           events: request.events.map(toRaw),
           arrival: {
-            source,
+            source: key.source,
             receivedAtMs,
             receivedAt: door.instantText(receivedAtMs),
             sentAt: request.sentAt === '' ? undefined : request.sentAt,
@@ -126,35 +157,32 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
       });
       return { results: verdicts.map(toProto) };
     } finally {
-      door.capacity.release(weight);
+      stay.leave();
     }
   }
+}
 
-  #sourceOf(writeKey: string): string {
-    const source = this.parts.door.keys.sourceOf(writeKey);
-    if (source !== undefined) return source;
-    throw writeKey === ''
-      ? new RapportError(
-          'INGESTION_WRITE_KEY_MISSING',
-          'unauthenticated',
-          'expected write_key in the request or x-write-key in the metadata',
-        )
-      : new RapportError(
-          'INGESTION_WRITE_KEY_UNKNOWN',
-          'unauthenticated',
-          'the write key is not one of RAPPORT_WRITE_KEYS',
-        );
-  }
-
-  #checkToken(context: CallContext | undefined): void {
-    if (context === undefined || this.parts.mayAdminister(context.metadata('authorization'))) return;
+/** The key as configured; browser keys are for the HTTP doors, where what they send is counted by address. */
+function keyOf(door: FrontDoor, writeKey: string): WriteKey {
+  const key = door.keys.find(writeKey);
+  if (key?.kind === 'browser') {
     throw new RapportError(
-      'INGESTION_TOKEN_MISSING',
-      'unauthenticated',
-      'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
+      'INGESTION_WRITE_KEY_BROWSER',
+      'forbidden',
+      'expected a server key; browser keys are for the HTTP doors, where what they send is counted by address',
     );
   }
+  if (key !== undefined) return key;
+  if (writeKey === '') throw keyMissing();
+  throw new RapportError(
+    'INGESTION_WRITE_KEY_UNKNOWN',
+    'unauthenticated',
+    'the write key is not one of RAPPORT_WRITE_KEYS',
+  );
 }
+
+const keyMissing = (): RapportError =>
+  new RapportError('INGESTION_WRITE_KEY_MISSING', 'unauthenticated', 'expected x-write-key in the metadata');
 
 function overCapacity(retryAfterSeconds: number): RapportError {
   return new RapportError(
@@ -164,6 +192,19 @@ function overCapacity(retryAfterSeconds: number): RapportError {
     String(retryAfterSeconds),
   );
 }
+
+const tellRejected = ({ id, rejection }: ArchivedRejection): ingestionProto.RejectedRecord => ({
+  id,
+  stage: rejection.stage,
+  code: rejection.code,
+  detail: rejection.detail,
+  source: rejection.source ?? '',
+  rejectedAt: rejection.rejectedAt,
+  original: rejection.original,
+  messageId: rejection.messageId ?? '',
+  place: placeOf(rejection) ?? '',
+  key: rejection.key ?? '',
+});
 
 const textFields = [
   'type',

@@ -27,6 +27,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     request: profilesProto.BatchGetFeaturesRequest,
   ): Promise<profilesProto.BatchGetFeaturesResponse> {
     const { read } = this.parts();
+    checkCount(request.persons);
     const wanted = new Set(request.features);
     const rows = request.persons.map(async (person) => {
       const features = await read.features(person);
@@ -57,6 +58,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     context?: CallContext,
   ): AsyncGenerator<profilesProto.WatchProfilesResponse> {
     const { read, watch } = this.parts();
+    checkCount(persons);
     const wanted = new Set<string>();
     for (const person of persons) wanted.add((await read.profile(person)).view.profileId);
     for await (const change of watch(context?.cancelled ?? new AbortController().signal)) {
@@ -104,6 +106,18 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
       }),
     };
   }
+}
+
+/** People that one request may name: each is looked up. */
+const maxPersons = 10_000;
+
+function checkCount(persons: readonly string[]): void {
+  if (persons.length <= maxPersons) return;
+  throw new RapportError(
+    profilesErrors.requestInvalid,
+    'invalid',
+    `persons: expected at most ${maxPersons}; got ${persons.length}; ask in smaller parts`,
+  );
 }
 
 /** A person in the contract's terms. */

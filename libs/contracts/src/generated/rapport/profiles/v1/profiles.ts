@@ -65,6 +65,7 @@ export interface GetProfileResponse {
 }
 
 export interface BatchGetFeaturesRequest {
+  /** At most 10,000. */
   persons: string[];
   /** Computed-trait names; empty: all numeric ones. */
   features: string[];
@@ -121,6 +122,7 @@ export interface GetTimelineResponse {
 }
 
 export interface WatchProfilesRequest {
+  /** At most 10,000. */
   persons: string[];
 }
 
@@ -3126,7 +3128,12 @@ export interface ProfilesService {
   batchGetFeatures(request: BatchGetFeaturesRequest): Promise<BatchGetFeaturesResponse>;
   /** Events of the person, newest first. */
   getTimeline(request: GetTimelineRequest): Promise<GetTimelineResponse>;
-  /** Every change of the named profiles (of all, when none is named) from now on. */
+  /**
+   * Every change of the named profiles (of all, when none is named) from now on. RESOURCE_EXHAUSTED when as many watch as
+   * may (RAPPORT_PROFILES_MAX_WATCHERS, default 100), and for a client that reads more slowly than changes come: some are
+   * gone by then (PROFILES_WATCH_TOO_SLOW), so watch again and then read the profiles that matter. A client that takes
+   * nothing for 30 s is cut off (RAPPORT_GRPC_WRITE_TIMEOUT).
+   */
   watchProfiles(request: WatchProfilesRequest): AsyncIterable<WatchProfilesResponse>;
   /** Members of a segment, in pages. */
   listSegment(request: ListSegmentRequest): Promise<ListSegmentResponse>;
@@ -3171,7 +3178,12 @@ export const ProfilesServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Every change of the named profiles (of all, when none is named) from now on. */
+    /**
+     * Every change of the named profiles (of all, when none is named) from now on. RESOURCE_EXHAUSTED when as many watch as
+     * may (RAPPORT_PROFILES_MAX_WATCHERS, default 100), and for a client that reads more slowly than changes come: some are
+     * gone by then (PROFILES_WATCH_TOO_SLOW), so watch again and then read the profiles that matter. A client that takes
+     * nothing for 30 s is cut off (RAPPORT_GRPC_WRITE_TIMEOUT).
+     */
     watchProfiles: {
       name: "WatchProfiles",
       requestType: WatchProfilesRequest as typeof WatchProfilesRequest,
