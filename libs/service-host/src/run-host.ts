@@ -20,6 +20,7 @@ import { GrpcServer } from './grpc-server.js';
 import { createHttpServer } from './http-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
 import { HOST, Rooms, type Host } from './room.js';
+import { Starting } from './starting.js';
 
 /** A process that runs. */
 export interface RunningHost {
@@ -75,8 +76,8 @@ class HostFastifyAdapter extends FastifyAdapter {
 }
 
 /**
- * Starts a process: configuration → log, store and playbook side by side → rooms, which begin to consume → listen →
- * ready. Throws with everything undone when a part cannot start.
+ * Starts a process: configuration → log, store and playbook side by side → listen → rooms, each of which answers once
+ * it has started and begins to consume → ready. Throws with everything undone when a part cannot start.
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
@@ -183,10 +184,14 @@ async function open(
     },
   );
   const all = rooms.all();
-  const settle = (): Promise<string> => settleRooms(host, rooms);
+  const starting = new Starting(all);
+  const settle = async (): Promise<string> => {
+    starting.refuse();
+    return await settleRooms(host, rooms);
+  };
   for (const room of all) {
     for (const binding of room.grpc ?? []) host.calls.provide(binding.contract, binding.implementation);
-    const { routes } = room;
+    const routes = starting.routesOf(room);
     if (routes) await http.register(async (scope) => void (await routes(scope)));
   }
   await http.register((scope, _options, done) => {
@@ -195,23 +200,24 @@ async function open(
     done();
   });
   const grpc = new GrpcServer({
-    bindings: all.flatMap((room) => room.grpc ?? []),
+    bindings: all.flatMap((room) => starting.grpcOf(room)),
     authorize: tokenRule(host),
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
     messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
     writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
     onBug,
   });
-  for (const room of all) {
-    await room.start();
-    opened.push({ close: () => room.stop() });
-  }
   const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
   opened.push({ close: () => app.close() });
   const metrics = await listenForMetrics(host.telemetry, config);
   opened.push({ close: () => void metrics.close() });
+  for (const room of all) {
+    await room.start();
+    opened.push({ close: () => room.stop() });
+    starting.started(room);
+  }
   const httpPort = (http.server.address() as AddressInfo).port;
   const watch = setInterval(
     () => void notReady(all, health).then((waiting) => grpc.setServing(waiting.length === 0)),

@@ -32,15 +32,25 @@ export function createModelServingRoom(host: Host): Room {
     'model',
     'version',
   ]);
+  const crashes = telemetry.counter(
+    'rapport_models_crashes_total',
+    'Processes of models that ended by themselves',
+    ['model', 'version'],
+  );
   const observe = (model: string, version: string, seconds: number): void =>
     compute.observe({ model, version }, seconds);
+  const files = new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR));
   const shelf = new ModelShelf(
-    new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
+    files,
     createLoadVersion({
-      files: new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
-      runtime: onnxRuntime,
+      files,
+      runtime: onnxRuntime(config.RAPPORT_MODELS_RUN_MAX),
       computedTraits: host.playbook.computedTraits,
       inlineMaxMs: config.RAPPORT_MODELS_INLINE_MAX_MS,
+      onCrash: (model, version, reason) => {
+        crashes.inc({ model, version });
+        telemetry.log.error({ model, version, reason }, 'the process of a model ended; it is started again');
+      },
     }),
     (model, version, reason) =>
       telemetry.log.error({ model, version, reason }, 'a model version is not served'),
@@ -72,13 +82,18 @@ export function createModelServingRoom(host: Host): Room {
       credentials: host.credentials,
       onBug: (thrown) => telemetry.log.error({ err: thrown }, 'inference over HTTP broke'),
     }),
+    // Models are loaded beside everything else: how each stands is its own (ModelReady), not this room's.
     start: async () => {
       await shelf.loadAll();
       await recommendations.start();
       started = true;
     },
-    readiness: async () => (started ? undefined : 'loading models and recommendation counts'),
-    settle: () => recommendations.settle(),
+    readiness: async () =>
+      started ? undefined : 'its model repository to be looked through and recommendation counts to be read',
+    settle: async () => {
+      await shelf.idle();
+      await recommendations.settle();
+    },
     stop: async () => {
       started = false;
       await recommendations.stop();

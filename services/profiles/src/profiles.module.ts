@@ -113,6 +113,7 @@ export function createProfilesRoom(host: Host): Room {
     }),
     stop: async () => {
       open?.timers.stop();
+      open?.predictor.stop();
       open?.changeWatch.stop();
       // A sweep that waits for the consumer ends with it.
       await Promise.all([open?.sweep.stop(), open?.consumer.stop()]);
@@ -140,7 +141,6 @@ async function openRoom(
   ]);
   const predictor = new ModelsPredictor(
     calls.to<modelsProto.ModelsService>(modelsProto.ModelsServiceDefinition),
-    () => performance.now(),
     (model, cause) =>
       telemetry.log.warn({ model, cause }, 'no scores; predictions keep what they were, or do not hold'),
   );
