@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { holderOf, ownSource, ownWriteKey, parseWriteKeys, type KeyHolders } from './write-keys.js';
@@ -53,11 +53,4 @@ export function loadCredentials(
     apiToken,
     generated: !configuredKeys && !configuredToken,
   };
-}
-
-/** Whether an `Authorization` header is `Bearer` and the API token (RFC 6750); takes the same time whatever token it carries. */
-export function hasApiToken(credentials: Credentials, authorization: string | undefined): boolean {
-  const given = Buffer.from(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
-  const wanted = Buffer.from(credentials.apiToken);
-  return given.length === wanted.length && wanted.length > 0 && timingSafeEqual(given, wanted);
 }

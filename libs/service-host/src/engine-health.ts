@@ -39,7 +39,9 @@ export class EngineHealth {
 
   /** Records that each consumer group of this process has not handled yet, for GET /v1/status. */
   async lags(): Promise<Readonly<Record<string, number>>> {
-    const lags = [...this.#consumers].map(async ([group, consumer]) => [group, await consumer.lag()] as const);
+    const lags = [...this.#consumers].map(
+      async ([group, consumer]) => [group, await consumer.lag()] as const,
+    );
     return Object.fromEntries(await Promise.all(lags));
   }
 

@@ -9,7 +9,7 @@ import {
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
 import {
-  hasApiToken,
+  grpcBinding,
   HOST,
   ownWriteKey,
   rejectionsOf,
@@ -84,12 +84,22 @@ export function createProfilesRoom(host: Host): Room {
   };
   return {
     name: 'profiles',
-    grpc: [{ contract: profilesProto.ProfilesServiceDefinition, implementation: new ProfilesGrpc(opened) }],
+    grpc: [
+      grpcBinding(profilesProto.ProfilesServiceDefinition, new ProfilesGrpc(opened), {
+        getProfile: 'people.read',
+        batchGetFeatures: 'people.read',
+        getTimeline: 'people.read',
+        watchProfiles: 'people.read',
+        listSegment: 'people.read',
+        exportPerson: 'privacy.export',
+        erasePerson: 'privacy.erase',
+        setConsent: 'consent.write',
+      }),
+    ],
     routes: (http) =>
       mountProfiles(http, {
         read: () => opened().read,
         segments: host.playbook.segments,
-        hasToken: (authorization) => hasApiToken(host.credentials, authorization),
         now: () => host.clock.now(),
       }),
     start: async () => {

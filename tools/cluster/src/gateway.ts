@@ -1,6 +1,7 @@
 import proxy from '@fastify/http-proxy';
-import { fastify, type FastifyInstance } from 'fastify';
-import { clientAddress } from '@rapport/service-host';
+import type { FastifyInstance } from 'fastify';
+import { messageOf } from '@rapport/kernel';
+import { clientAddress, createHttpServer } from '@rapport/service-host';
 import type { Listening } from './supervised-process.js';
 
 /** Services by the first parts of their routes; in the embedded form one process answers them all. */
@@ -27,7 +28,12 @@ const routes: Readonly<Record<string, readonly string[]>> = {
   orchestrator: ['/v1/decide', '/v1/decisions', '/v1/tactics', '/v1/messages', '/v1/unsubscribe', '/mail'],
 };
 
+/** What every process answers alike. */
+const everyService = ['/v1/tokens', '/v1/audit'];
+
 export interface GatewayOptions {
+  /** Told of a fault of the gateway itself, as text for people. */
+  readonly onBug?: (text: string) => void;
   /** Ready replicas of a service, now. */
   readonly replicasOf: (service: string) => readonly Listening[];
   /** Services that must answer for the whole to be ready, in the order in which an event goes through them. */
@@ -48,6 +54,11 @@ interface ClockRequest {
   readonly settle?: boolean;
 }
 
+const nobodyReady: ProcessAnswer = {
+  status: 503,
+  body: { error: { code: 'GATEWAY_NOT_READY', message: 'no process is ready; try again in a second' } },
+};
+
 const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined =>
   answers.find(({ status }) => status !== 200);
 
@@ -56,12 +67,8 @@ const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined
  * them the client's address in X-Forwarded-For: the one that it has itself made out, in place of what came in.
  */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
-  const trustedProxies = options.trustedProxies ?? [];
-  const http = fastify({
-    bodyLimit: 8 << 20,
-    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
-    routerOptions: { maxParamLength: 512 },
+  const http = createHttpServer((thrown) => options.onBug?.(`the gateway failed: ${messageOf(thrown)}\n`), {
+    trustedProxies: options.trustedProxies ?? [],
   });
   const turns = new Map<string, number>();
   const next = (service: string): string => {
@@ -70,7 +77,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     turns.set(service, turn);
     return replicas[turn]?.httpUrl ?? '';
   };
-  for (const [service, prefixes] of Object.entries(routes)) {
+  const [first = ''] = options.services;
+  for (const [service, prefixes] of [...Object.entries(routes), [first, everyService] as const]) {
     for (const prefix of prefixes) {
       await http.register(proxy, {
         upstream: '',
@@ -80,6 +88,14 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
         undici: { connections: null, pipelining: 1 },
         replyOptions: {
           getUpstream: () => next(service),
+          onError: (reply, { error }) => {
+            const status = (error as { statusCode?: number }).statusCode ?? 502;
+            const message = `${service} did not answer (${messageOf(error)}); what was asked may have been done, try again`;
+            void reply
+              .code(status)
+              .header('retry-after', '1')
+              .send({ error: { code: 'GATEWAY_NO_ANSWER', message } });
+          },
           rewriteRequestHeaders: (request, headers) => ({
             ...headers,
             'x-forwarded-for': clientAddress(request),
@@ -138,6 +154,17 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     const parts = { rejected: together('rejected'), lags: together('lags') };
     return Object.assign({}, ...answers.map(({ body }) => body), parts) as Record<string, unknown>;
   });
+  // Each process tells its own doors; roles and actions are the same in all.
+  http.get('/v1/access', async (request, reply) => {
+    const answers = await everywhere('/v1/access', {
+      headers: { authorization: request.headers.authorization ?? '' },
+    });
+    const refused = refusalOf(answers);
+    if (refused) return await reply.code(refused.status).send(refused.body);
+    const doors = answers.flatMap(({ body }) => (body['doors'] ?? []) as { door: string }[]);
+    const once = new Map(doors.map((door) => [door.door, door]));
+    return { ...answers[0]?.body, doors: [...once.values()] };
+  });
   // Where virtual time stands. Who missed it, or started since, is told before anything settles.
   let standsAtMs = -Infinity;
   http.post<{ Body: { advanceTo?: unknown } | null }>('/v1/clock', async (request, reply) => {
@@ -156,12 +183,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       for (;;) {
         if (standsAtMs > -Infinity) await move(new Date(standsAtMs).toISOString());
         const answers = await roomByRoom(...clock({}));
-        const [first] = answers;
+        const [answer] = answers;
         const refused = refusalOf(answers);
-        if (refused ?? first === undefined) return refused ?? { status: 503, body: {} };
+        if (refused !== undefined || answer === undefined) return refused ?? nobodyReady;
         const written = new Set(answers.map((answer) => answer.body['written']));
         // Each has settled with the topics as it tells. Topics only grow: told the same, nobody wrote while others settled.
-        if (written.size === 1) return first;
+        if (written.size === 1) return answer;
       }
     };
     const advance = async (advanceTo: unknown): Promise<ProcessAnswer> => {

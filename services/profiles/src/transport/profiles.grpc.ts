@@ -1,9 +1,10 @@
 import type { AcceptedEvent, ProfileChange, ProfileView, profilesProto } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
-import type { CallContext } from '@rapport/service-host';
+import type { Asked, CallContext } from '@rapport/service-host';
 import { profilesErrors } from '../profiles.errors.js';
 import type { OwnEvents } from '../ports/own-events.js';
 import type { ReadProfiles, ShownProfile } from '../read-profiles.pipeline.js';
+import { shownEvent, shownProfile } from './hide-personal.js';
 import { limitOf, instantOf } from './request-fields.js';
 
 export interface ProfilesGrpcParts {
@@ -19,8 +20,11 @@ export interface ProfilesGrpcParts {
 export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'erasePerson'> {
   constructor(private readonly parts: () => ProfilesGrpcParts) {}
 
-  async getProfile({ person }: profilesProto.GetProfileRequest): Promise<profilesProto.GetProfileResponse> {
-    return { profile: profileMessage(await this.parts().read.profile(person)) };
+  async getProfile(
+    { person }: profilesProto.GetProfileRequest,
+    asked?: Asked,
+  ): Promise<profilesProto.GetProfileResponse> {
+    return { profile: profileMessage(shownProfile(await this.parts().read.profile(person), asked)) };
   }
 
   async batchGetFeatures(
@@ -37,7 +41,10 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     return { rows: await Promise.all(rows) };
   }
 
-  async getTimeline(request: profilesProto.GetTimelineRequest): Promise<profilesProto.GetTimelineResponse> {
+  async getTimeline(
+    request: profilesProto.GetTimelineRequest,
+    asked?: Asked,
+  ): Promise<profilesProto.GetTimelineResponse> {
     const { type, event, from, to, cursor } = request;
     const page = await this.parts().read.timeline(request.person, {
       limit: limitOf(request.limit, 50, 500),
@@ -48,7 +55,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
       ...(cursor === '' ? {} : { cursor }),
     });
     return {
-      events: page.events.map((entry) => timelineMessage(entry.event)),
+      events: page.events.map((entry) => timelineMessage(shownEvent(entry.event, asked))),
       nextCursor: page.nextCursor ?? '',
     };
   }
@@ -65,7 +72,9 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
       if (wanted.size > 0 && !wanted.has(change.profileId)) continue;
       if (wanted.size > 0 && change.mergedInto !== undefined) wanted.add(change.mergedInto);
       yield {
-        profile: profileMessage({ view: change.view, version: change.version, settling: false }),
+        profile: profileMessage(
+          shownProfile({ view: change.view, version: change.version, settling: false }, context),
+        ),
         transitions: change.transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
       };
     }
