@@ -137,9 +137,9 @@ export class JourneyParts {
 
   async stop(): Promise<void> {
     clearInterval(this.#keeping);
-    await this.#timers.stop();
+    // A step that waits until the consumer has caught up would wait for ever where a batch cannot be handled.
+    await Promise.all([this.#timers.stop(), this.#consumer?.stop()]);
     await this.#keepSums();
-    await this.#consumer?.stop();
     await Promise.allSettled(this.#handovers);
   }
 

@@ -110,6 +110,21 @@ describe('measuring a tactic', () => {
     expect(await reported(room)).toMatchObject({ count: { treated: [1, 1] } });
   });
 
+  it('counts the others where a decision is about somebody whom nobody knows any more', async () => {
+    const room = await world.start();
+    const ada = world.people.add('ada');
+    // In one partition, so that the one would hold up the other.
+    const name = Array.from({ length: 100 }, (_, at) => `p_gone${at}` as ProfileId).find(
+      (id) =>
+        world.log.partitionOf(topics.decisionsMade.name, id) ===
+        world.log.partitionOf(topics.decisionsMade.name, ada),
+    );
+    await decided(name ?? ada, startMs, ['count', 'chosen']);
+    await decided(ada, startMs, ['count', 'holdout']);
+    await room.settle();
+    expect(await reported(room)).toMatchObject({ count: { treated: [1, 0], heldOut: [1, 0] } });
+  });
+
   it('does not enrol who left before the holdout step', async () => {
     const room = await world.start();
     const ada = world.people.add('ada');

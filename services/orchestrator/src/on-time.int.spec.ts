@@ -106,6 +106,25 @@ describe('by the machine’s clock', () => {
     expect(await world.read(topics.messagesRequested)).toEqual([]);
   });
 
+  it('stops while a batch cannot be handled and a step that is due waits for it', async () => {
+    world = await openTemporaryRoom(book, { clock: systemClock });
+    const room = await world.start();
+    const ada = world.people.add('ada');
+    await world.people.did(ada, 'Product Added');
+    await room.settle();
+    world.people.isAway = true;
+    const at = new Date().toISOString();
+    const decision: DecisionRecord = {
+      ...{ decisionId: 'd', profileId: ada, person: ada, placement: 'home', at, chosen: null, propensity: 1 },
+      ...{ holdout: true, rung: 'none', versions: { playbook: '', profile: 1 }, features: {} },
+      candidates: [{ tactic: 'reminder', outcome: 'holdout', reason: '' }],
+    };
+    await world.log.append(topics.decisionsMade.name, [{ key: ada, value: encodeJson(decision) }]);
+    await pause(waitMs + 200);
+    const late = new Promise((resolve) => setTimeout(resolve, 10_000, 'still running').unref());
+    expect(await Promise.race([room.stop().then(() => 'stopped'), late])).toBe('stopped');
+  });
+
   it('waits for what is on its way, but not for ever', async () => {
     world = await openTemporaryRoom(book);
     world.people.add('ada');

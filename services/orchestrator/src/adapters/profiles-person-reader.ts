@@ -33,30 +33,29 @@ function toPerson(profile: profilesProto.Profile): Person {
   };
 }
 
+/** The answer, or what stands for it where nobody is known: a person may have been forgotten since. */
+async function orNobody<T>(answer: Promise<T>, nobody: T): Promise<T> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (thrown instanceof RapportError && thrown.status === 'not_found') return nobody;
+    throw thrown;
+  }
+}
+
 /** People as ProfilesService and IdentityService tell them, in process or over gRPC. */
 export function createProfilesPersonReader(calls: Calls): PersonReader {
   const profiles = calls.to<profilesProto.ProfilesService>(profilesProto.ProfilesServiceDefinition);
   const identity = calls.to<identityProto.IdentityService>(identityProto.IdentityServiceDefinition);
-  const historyOf = async (identifier: string): Promise<readonly identityProto.HistoryEntry[]> => {
-    try {
-      return (await identity.getPerson({ person: identifier })).history;
-    } catch (thrown) {
-      if (thrown instanceof RapportError && thrown.status === 'not_found') return [];
-      throw thrown;
-    }
-  };
+  const historyOf = async (identifier: string): Promise<readonly identityProto.HistoryEntry[]> =>
+    (await orNobody(identity.getPerson({ person: identifier }), { history: [] })).history;
   return {
     read: async (person) => {
-      try {
-        const { profile } = await profiles.getProfile({ person });
-        return profile === undefined ? undefined : toPerson(profile);
-      } catch (thrown) {
-        if (thrown instanceof RapportError && thrown.status === 'not_found') return undefined;
-        throw thrown;
-      }
+      const { profile } = await orNobody(profiles.getProfile({ person }), { profile: undefined });
+      return profile === undefined ? undefined : toPerson(profile);
     },
     events: async (profileId, event, fromMs, untilMs, limit) => {
-      const { events } = await profiles.getTimeline({
+      const asked = profiles.getTimeline({
         person: profileId,
         type: 'track',
         event,
@@ -66,6 +65,7 @@ export function createProfilesPersonReader(calls: Calls): PersonReader {
         cursor: '',
         limit,
       });
+      const { events } = await orNobody(asked, { events: [], nextCursor: '' });
       return events.map(toPastEvent);
     },
     isUnlinked: async ({ identifiers }, address) => {

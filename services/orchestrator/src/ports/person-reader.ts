@@ -15,7 +15,7 @@ export interface PastEvent {
 export interface PersonReader {
   /** By `type:value` or profile id; undefined when the person was never seen. */
   read(person: string): Promise<Person | undefined>;
-  /** Track events of one name that happened from one instant up to and with another, newest first. */
+  /** Track events of one name that happened from one instant up to and with another, newest first; none of a person whom nobody knows. */
   events(
     profileId: string,
     event: string,

@@ -91,6 +91,7 @@ export class DueTimers {
       return;
     }
     const firing = this.#fire(partition, this.options.whenCaughtUp).catch((thrown: unknown) => {
+      if (this.#stopped) return;
       this.options.onFailure(thrown);
       this.note(partition, dueMs);
       this.#schedule(partition, afterFailureMs);

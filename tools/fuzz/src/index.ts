@@ -1,0 +1,1 @@
+export { runFuzz, type FuzzReport, type RunFuzzOptions } from './run-fuzz.js';

@@ -1,0 +1,124 @@
+import { get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { GroupLag } from './asks.js';
+import type { Findings } from './findings.js';
+import type { FuzzedPlatform } from './fuzzed-platform.js';
+
+/** /healthz answers within this, whatever comes in. The machine is shared, so it is well above what a free one needs. */
+const healthWithinMs = 5_000;
+/** Beyond so many records that wait, the doors that feed the log pause: the end could not be waited for otherwise. */
+const mostWaiting = 2_000;
+
+/** Looks after the platform all the time: alive, its memory, what waits. */
+export class Watch {
+  longestHealthMs = 0;
+  longestStandstillMs = 0;
+  /** Bytes, one a second. */
+  readonly memory: number[] = [];
+  #lags: readonly GroupLag[] = [];
+  #pid = 0;
+  #isOn = true;
+  readonly #loops: Promise<void>[];
+
+  constructor(
+    private readonly platform: FuzzedPlatform,
+    private readonly findings: Findings,
+  ) {
+    this.#loops = [
+      this.#every(100, () => this.#health()),
+      this.#every(1_000, async () => void this.memory.push(this.platform.ownMemory())),
+      this.#every(500, () => this.#look()),
+    ];
+  }
+
+  get waiting(): number {
+    return this.#lags.reduce((sum, { lag }) => sum + lag, 0);
+  }
+
+  /** Whether the doors that feed the log should wait. */
+  get isBehind(): boolean {
+    return this.waiting > mostWaiting;
+  }
+
+  async stop(): Promise<void> {
+    this.#isOn = false;
+    await Promise.all(this.#loops);
+  }
+
+  async #every(ms: number, work: () => Promise<void>): Promise<void> {
+    while (this.#isOn) {
+      // While the platform is down there is nothing to look at.
+      if (this.platform.death === undefined) await work().catch(() => undefined);
+      await pause(ms);
+    }
+  }
+
+  async #look(): Promise<void> {
+    this.#lags = await this.platform.ask({ ask: 'lags' });
+    const { ms } = await this.platform.ask({ ask: 'standstill' });
+    // The first answer speaks of the start.
+    if (this.#pid !== this.platform.pid) {
+      this.#pid = this.platform.pid;
+      return;
+    }
+    this.longestStandstillMs = Math.max(this.longestStandstillMs, ms);
+    if (ms > healthWithinMs)
+      this.findings.add('standstill', 'event loop', `it stood still for ${Math.round(ms)} ms`);
+  }
+
+  async #health(): Promise<void> {
+    const began = performance.now();
+    const status = await new Promise<number | string>((resolve) => {
+      const asked = get(
+        `${this.platform.httpUrl}/healthz`,
+        { agent: false, timeout: healthWithinMs },
+        (response) => {
+          response.resume();
+          response.once('end', () => resolve(response.statusCode ?? 0));
+        },
+      );
+      asked.once('timeout', () => {
+        asked.destroy();
+        resolve('nothing');
+      });
+      asked.once('error', () => resolve('gone'));
+    });
+    const tookMs = performance.now() - began;
+    if (status === 'gone') return;
+    this.longestHealthMs = Math.max(this.longestHealthMs, tookMs);
+    if (status !== 200)
+      this.findings.add('standstill', '/healthz', `expected 200 within ${healthWithinMs} ms; got ${status}`);
+  }
+}
+
+export interface Settled {
+  readonly lags: readonly GroupLag[];
+  /** What /readyz says when it is not 200. */
+  readonly notReady: string | undefined;
+}
+
+/** Waits until no group has anything left and /readyz is 200; answers what is still so when the time is over. */
+export async function settle(platform: FuzzedPlatform, withinMs: number): Promise<Settled> {
+  const deadline = performance.now() + withinMs;
+  for (let quiet = 0; ;) {
+    const settled = await look(platform).catch(() => undefined);
+    const isQuiet =
+      settled !== undefined && settled.notReady === undefined && settled.lags.every(({ lag }) => lag === 0);
+    quiet = isQuiet ? quiet + 1 : 0;
+    // Rooms feed each other: once is not enough.
+    if (settled !== undefined && quiet === 5) return settled;
+    if (performance.now() > deadline || platform.death !== undefined)
+      return settled ?? { lags: [], notReady: platform.death?.how ?? 'no answer' };
+    await pause(200);
+  }
+}
+
+async function look(platform: FuzzedPlatform): Promise<Settled> {
+  const lags = await platform.ask({ ask: 'lags' });
+  const response = await fetch(`${platform.httpUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
+  const text = await response.text();
+  return {
+    lags,
+    notReady: response.status === 200 ? undefined : `${response.status} ${text.slice(0, 1_000)}`,
+  };
+}
