@@ -82,3 +82,13 @@ export function hasApiToken(credentials: Credentials, authorization: string | un
   const wanted = Buffer.from(credentials.apiToken);
   return given.length === wanted.length && wanted.length > 0 && timingSafeEqual(given, wanted);
 }
+
+/** Throws AUTH_TOKEN_MISSING unless an `Authorization` header names the API token. */
+export function mustHaveToken(credentials: Credentials, authorization: string | undefined): void {
+  if (hasApiToken(credentials, authorization)) return;
+  throw new RapportError(
+    'AUTH_TOKEN_MISSING',
+    'unauthenticated',
+    'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
+  );
+}

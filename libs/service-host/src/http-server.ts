@@ -1,8 +1,10 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Tracing } from '@rapport/telemetry';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
+import type { Tls } from './tls.js';
 
-const httpStatuses: Record<ErrorStatus, number> = {
+/** The HTTP status of each kind of error. */
+export const httpStatuses: Record<ErrorStatus, number> = {
   invalid: 400,
   unauthenticated: 401,
   forbidden: 403,
@@ -19,8 +21,14 @@ const httpStatuses: Record<ErrorStatus, number> = {
  * Fastify as every room wants it: errors as `{ error: { code, message, detail? } }`, bounded bodies and times, no
  * logging of requests (they carry personal data).
  */
-export function createHttpServer(onBug: (thrown: unknown) => void, tracing?: Tracing): FastifyInstance {
+export function createHttpServer(
+  onBug: (thrown: unknown) => void,
+  tracing?: Tracing,
+  tls?: Tls,
+): FastifyInstance {
   const http = fastify({
+    // Browsers and libraries have no certificates: who comes by HTTP shows a key or a token.
+    https: tls?.own ?? null,
     bodyLimit: 1 << 20,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
@@ -51,8 +59,8 @@ export function createHttpServer(onBug: (thrown: unknown) => void, tracing?: Tra
       },
     }),
   );
-  if (tracing) traceRequests(http, tracing);
-  return http;
+  if (tracing) traceRequests(http as unknown as FastifyInstance, tracing);
+  return http as unknown as FastifyInstance;
 }
 
 /** A span per request, by the route's pattern so that no id gets into its name. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
-import { hasApiToken } from './credentials.js';
+import { mustHaveToken } from './credentials.js';
 import type { EngineHealth } from './engine-health.js';
 import type { Host, Room } from './room.js';
 
@@ -16,16 +16,6 @@ export interface Operations {
 /** What operators ask any process: alive, ready, how it stands; and, in virtual time, to move the clock. */
 export function mountOperations(http: FastifyInstance, operations: Operations): void {
   const { host, rooms, health } = operations;
-  const mustHaveToken = (authorization: string | undefined): void => {
-    if (!hasApiToken(host.credentials, authorization)) {
-      throw new RapportError(
-        'AUTH_TOKEN_MISSING',
-        'unauthenticated',
-        'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-      );
-    }
-  };
-
   http.get('/healthz', () => ({ status: 'alive' }));
 
   http.get('/readyz', async (_request, reply) => {
@@ -35,7 +25,7 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
   });
 
   http.get('/v1/status', async (request) => {
-    mustHaveToken(request.headers.authorization);
+    mustHaveToken(host.credentials, request.headers.authorization);
     const parts = await Promise.all(rooms.map((room) => room.status?.() ?? Promise.resolve({})));
     const uptimeSeconds = Math.round((Date.now() - operations.startedAtMs) / 1000);
     return Object.assign(
@@ -46,7 +36,7 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
 
   // Settles, moves, settles again. `settle: false` only moves: for a gateway, which moves all clocks before any room settles.
   http.post<{ Body: { advanceTo?: unknown; settle?: unknown } | null }>('/v1/clock', async (request) => {
-    mustHaveToken(request.headers.authorization);
+    mustHaveToken(host.credentials, request.headers.authorization);
     if (!(host.clock instanceof VirtualClock)) {
       throw new RapportError(
         'CLOCK_NOT_VIRTUAL',

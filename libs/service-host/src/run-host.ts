@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { resolve } from 'node:path';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,16 +8,18 @@ import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
 import { RapportError, systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
-import { createTelemetry, openTracing, type Telemetry } from '@rapport/telemetry';
+import { createTelemetry, openTracing } from '@rapport/telemetry';
 import type { Authorize } from './call-guard.js';
 import { createCalls } from './calls.js';
-import { hasApiToken, loadCredentials } from './credentials.js';
+import { hasApiToken, loadCredentials, mustHaveToken } from './credentials.js';
 import { EngineHealth, watchedLog, watchedStore } from './engine-health.js';
 import { openEngines } from './engines.js';
 import { readHostConfig, type HostConfig } from './host.config.js';
 import { GrpcServer } from './grpc-server.js';
 import { createHttpServer } from './http-server.js';
+import { listenForMetrics } from './metrics-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
+import { readTls, type Tls } from './tls.js';
 import { HOST, Rooms, type Host } from './room.js';
 
 /** A process that runs. */
@@ -80,6 +81,7 @@ class HostFastifyAdapter extends FastifyAdapter {
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
+  const tls = readTls(config);
   const endpoint = config.OTEL_EXPORTER_OTLP_ENDPOINT;
   const opened: { close(): Promise<void> | void }[] = [];
   const engines = openEngines(config, opened);
@@ -104,6 +106,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const calls = createCalls({
       addressOf: addressesFrom(options.environment),
       apiToken: credentials.apiToken,
+      tls,
     });
     opened.push(calls);
     const host: Host = {
@@ -118,7 +121,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
       environment: options.environment,
       loopback: config.loopback,
     };
-    return await open(host, health, config, options, opened);
+    return await open(host, health, config, tls, options, opened);
   } catch (thrown) {
     await Promise.allSettled([engines]);
     for (const part of opened.reverse()) await part.close();
@@ -157,6 +160,7 @@ async function open(
   host: Host,
   health: EngineHealth,
   config: HostConfig,
+  tls: Tls | undefined,
   options: RunHostOptions,
   opened: { close(): Promise<void> | void }[],
 ): Promise<RunningHost> {
@@ -164,7 +168,7 @@ async function open(
   const onBug = (thrown: unknown): void =>
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
-  const http = createHttpServer(onBug, host.telemetry.tracing);
+  const http = createHttpServer(onBug, host.telemetry.tracing, tls);
   await http.register(swagger, {
     openapi: { info: { title: 'Rapport', version: '1' } },
     hiddenTag: 'hidden',
@@ -196,6 +200,7 @@ async function open(
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
     messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
     writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
+    tls,
     onBug,
   });
   for (const room of all) {
@@ -206,7 +211,15 @@ async function open(
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
   opened.push({ close: () => app.close() });
-  const metrics = await listenForMetrics(host.telemetry, config);
+  const metrics = await listenForMetrics({
+    telemetry: host.telemetry,
+    environment: host.environment,
+    loopback: config.loopback,
+    authorize: (authorization) => mustHaveToken(host.credentials, authorization),
+    tls,
+    host: config.RAPPORT_HOST,
+    port: config.RAPPORT_METRICS_PORT,
+  });
   opened.push({ close: () => void metrics.close() });
   const httpPort = (http.server.address() as AddressInfo).port;
   const watch = setInterval(
@@ -219,6 +232,7 @@ async function open(
   if (host.log.admitted === undefined) await grpc.reflect();
   else void host.log.admitted().then(() => grpc.reflect().catch(onBug));
 
+  const scheme = tls?.own === undefined ? 'http' : 'https';
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     clearInterval(watch);
@@ -235,9 +249,9 @@ async function open(
   return {
     host,
     rooms,
-    httpUrl: `http://${config.RAPPORT_HOST}:${httpPort}`,
+    httpUrl: `${scheme}://${config.RAPPORT_HOST}:${httpPort}`,
     grpcAddress: `${config.RAPPORT_HOST}:${grpcPort}`,
-    metricsUrl: `http://${config.RAPPORT_HOST}:${(metrics.address() as AddressInfo).port}/metrics`,
+    metricsUrl: `${scheme}://${config.RAPPORT_HOST}:${(metrics.address() as AddressInfo).port}/metrics`,
     stopGraceMs: config.RAPPORT_STOP_GRACE,
     settle,
     stop: () => (stopping ??= stop()),
@@ -256,24 +270,4 @@ async function settleRooms(host: Host, rooms: Rooms): Promise<string> {
     if (after === before) return after;
     before = after;
   }
-}
-
-async function listenForMetrics(
-  telemetry: Telemetry,
-  config: HostConfig,
-): Promise<ReturnType<typeof createServer>> {
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end('expected /metrics\n');
-      return;
-    }
-    void telemetry.registry.metrics().then((text) => {
-      response.writeHead(200, { 'content-type': telemetry.registry.contentType }).end(text);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.RAPPORT_METRICS_PORT, config.RAPPORT_HOST, resolve);
-  });
-  return server;
 }

@@ -5,6 +5,7 @@ import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
 import {
   hasApiToken,
   HOST,
+  loopbackHostOnly,
   ownWriteKey,
   Rooms,
   type GrpcBinding,
@@ -61,7 +62,12 @@ export class OrchestratorRoom implements Room {
     const authorize = this.#authorize;
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, authorize, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts, authorize });
-    mountMail(http, { sink: () => this.#channels.sink, authorize, loopback: this.host.loopback });
+    mountMail(http, {
+      sink: () => this.#channels.sink,
+      authorize,
+      loopback: this.host.loopback,
+      checkHost: loopbackHostOnly(this.host),
+    });
     const unsubscribe = createIngestionUnsubscriber(
       this.host.calls,
       ownWriteKey(this.host.credentials.apiToken),

@@ -1,5 +1,8 @@
 import proxy from '@fastify/http-proxy';
 import { fastify, type FastifyInstance } from 'fastify';
+import { Agent, fetch, type RequestInit } from 'undici';
+import type { RapportError } from '@rapport/kernel';
+import { loopbackHostOnly, type Tls } from '@rapport/service-host';
 import type { Listening } from './supervised-process.js';
 
 /** Services by the first parts of their routes; in the embedded form one process answers them all. */
@@ -21,6 +24,10 @@ export interface GatewayOptions {
   readonly replicasOf: (service: string) => readonly Listening[];
   /** Services that must answer for the whole to be ready, in the order in which an event goes through them. */
   readonly services: readonly string[];
+  /** With what the gateway shows who it is, and whose certificates it believes of the services. Absent: no TLS. */
+  readonly tls?: Tls | undefined;
+  /** What the services get: names that this address may be called by. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 interface ProcessAnswer {
@@ -40,7 +47,26 @@ const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined
 
 /** One HTTP address in front of the service processes, so that what works embedded works unchanged on a cluster. */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
-  const http = fastify({ bodyLimit: 8 << 20, routerOptions: { maxParamLength: 512 } });
+  const { tls } = options;
+  const http = fastify({
+    https: tls?.own ?? null,
+    bodyLimit: 8 << 20,
+    routerOptions: { maxParamLength: 512 },
+  }) as unknown as FastifyInstance;
+  const connect = tls?.ca === undefined ? {} : { ca: tls.ca };
+  const dispatcher = new Agent({ connect });
+  http.addHook('onClose', () => dispatcher.close());
+  // The services see the gateway's name for them: what they ask of a Host header is asked here.
+  const checkHost = loopbackHostOnly({ loopback: true, environment: options.environment ?? {} });
+  http.addHook('onRequest', async (request, reply) => {
+    if (!request.url.startsWith('/mail')) return;
+    try {
+      await checkHost(request, reply);
+    } catch (thrown) {
+      const { code, message } = thrown as RapportError;
+      await reply.code(403).send({ error: { code, message } });
+    }
+  });
   const turns = new Map<string, number>();
   const next = (service: string): string => {
     const replicas = options.replicasOf(service);
@@ -52,6 +78,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     for (const prefix of prefixes) {
       await http.register(proxy, {
         upstream: '',
+        ...(tls === undefined ? {} : { undici: { connect } }),
         prefix,
         rewritePrefix: prefix,
         replyOptions: { getUpstream: () => next(service) },
@@ -69,7 +96,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const askReplicas = async (service: string, path: string, init: RequestInit): Promise<ProcessAnswer[]> =>
     await Promise.all(
       options.replicasOf(service).map(async ({ httpUrl }) => {
-        const answer = await fetch(httpUrl + path, init);
+        const answer = await fetch(httpUrl + path, { ...init, dispatcher });
         return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
       }),
     );

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { freePorts } from '@rapport/local-engines';
+import { readTls } from '@rapport/service-host';
 import { createGateway } from './gateway.js';
 import { SpareProcess } from './spare-process.js';
 import { SupervisedProcess, type Listening } from './supervised-process.js';
@@ -125,7 +126,9 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     (running.get(service as ClusterService) ?? [])
       .map((process) => process.listening)
       .filter((listening) => listening !== undefined);
-  const gateway = await createGateway({ replicasOf, services: clusterServices });
+  const { environment } = options;
+  const tls = readTls(environment);
+  const gateway = await createGateway({ replicasOf, services: clusterServices, tls, environment });
   const stop = async (): Promise<void> => {
     // All before any is waited for: who ends meanwhile is not missed.
     for (const process of all()) process.retire();
@@ -143,7 +146,7 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     await stop();
     throw thrown;
   }
-  const httpUrl = `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`;
+  const httpUrl = `${tls?.own === undefined ? 'http' : 'https'}://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`;
 
   return {
     httpUrl,
@@ -151,8 +154,8 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     processes: all,
     ready: async (timeoutMs, stopped) => {
       for (const deadline = Date.now() + timeoutMs; ;) {
-        const answer = await fetch(`${httpUrl}/readyz`, { signal: stopped ?? null }).then(
-          async (response) => ({ ok: response.ok, text: await response.text() }),
+        const answer = await gateway.inject({ url: '/readyz', ...(stopped ? { signal: stopped } : {}) }).then(
+          ({ statusCode, payload }) => ({ ok: statusCode === 200, text: payload }),
           // A busy machine closes a connection that was just about to be used again.
           (thrown: unknown) => ({ ok: false, text: thrown instanceof Error ? thrown.message : '' }),
         );

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { RapportError } from '@rapport/kernel';
+import type { loopbackHostOnly } from '@rapport/service-host';
 import { requestInvalid } from '../orchestrator.errors.js';
 import type { MailSink, SunkMail } from '../ports/mail-sink.js';
 
@@ -9,6 +10,8 @@ export interface MailRoutes {
   readonly authorize: (authorization: string | undefined) => void;
   /** On loopback the page asks for no token. */
   readonly loopback: boolean;
+  /** Refuses there what was not sent to a name of ours. */
+  readonly checkHost: ReturnType<typeof loopbackHostOnly>;
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
@@ -44,7 +47,7 @@ export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
     },
   );
 
-  http.get('/mail', async (request, reply) => {
+  http.get('/mail', { onRequest: routes.checkHost }, async (request, reply) => {
     if (!routes.loopback) routes.authorize(request.headers.authorization);
     const mails = await open().newest(200);
     return reply
