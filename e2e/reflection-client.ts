@@ -23,7 +23,9 @@ const Request = own.lookupType('Request');
 const Response = own.lookupType('Response');
 
 /** The descriptor extension adds this to Root at run time; its types do not say so. */
-const rootOf: { fromDescriptor(set: protobuf.Message): protobuf.Root } = Object.assign(protobuf.Root);
+const rootOf = protobuf.Root as unknown as {
+  fromDescriptor(set: protobuf.Message): protobuf.Root;
+};
 
 interface FileDescriptor {
   readonly name: string;

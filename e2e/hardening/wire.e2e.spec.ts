@@ -198,12 +198,11 @@ describe('what asks for no token on loopback', () => {
 });
 
 describe('data.mdb cut short', () => {
-  it('is said in one line at the start, for the log and for both parts of the store', async () => {
+  it('is said in one line at the start, for the log and for the store', async () => {
     await platform.stop();
     for (const [file, code] of [
       ['log/log', 'EVENT_LOG_DAMAGED'],
       ['store/documents', 'DOCUMENT_STORE_DAMAGED'],
-      ['store/urgent', 'DOCUMENT_STORE_DAMAGED'],
     ] as const) {
       const path = join(dataDir, file, 'data.mdb');
       const whole = readFileSync(path);
@@ -211,8 +210,6 @@ describe('data.mdb cut short', () => {
       await expect(startPlatform({ dataDir })).rejects.toThrow(
         new RegExp(`did not start: ${code}: [^\\n]*data\\.mdb: expected \\d+ bytes[^\\n]*\\n`),
       );
-      truncateSync(path, 0);
-      await expect(startPlatform({ dataDir })).rejects.toThrow(code);
       writeFileSync(path, whole);
     }
   });

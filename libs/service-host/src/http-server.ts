@@ -59,8 +59,8 @@ export function createHttpServer(
       },
     }),
   );
-  if (tracing) traceRequests(http as unknown as FastifyInstance, tracing);
-  return http as unknown as FastifyInstance;
+  if (tracing) traceRequests(http, tracing);
+  return http;
 }
 
 /** A span per request, by the route's pattern so that no id gets into its name. */

@@ -1,11 +1,5 @@
 import { Module } from '@nestjs/common';
-import {
-  identityProto,
-  ingestionProto,
-  modelsProto,
-  partitionCount,
-  profilesProto,
-} from '@rapport/contracts';
+import { identityProto, ingestionProto, modelsProto, partitionCount } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
 import { hasApiToken, HOST, ownWriteKey, Rooms, type Host, type Room } from '@rapport/service-host';
@@ -30,7 +24,7 @@ import { DefinitionSweep } from './transport/definition-sweep.js';
 import { DueTimers } from './transport/due-timers.js';
 import { Horizon } from './transport/horizon.js';
 import { consumeProfileTopics } from './transport/profile-topics.consumer.js';
-import { ProfilesGrpc, type ProfilesGrpcParts } from './transport/profiles.grpc.js';
+import { ProfilesGrpc, profilesContract, type ProfilesGrpcParts } from './transport/profiles.grpc.js';
 import { mountProfiles } from './transport/profiles.http.js';
 import { UpdateProfiles } from './update-profiles.pipeline.js';
 
@@ -76,7 +70,7 @@ export function createProfilesRoom(host: Host): Room {
   };
   return {
     name: 'profiles',
-    grpc: [{ contract: profilesProto.ProfilesServiceDefinition, implementation: new ProfilesGrpc(opened) }],
+    grpc: [{ contract: profilesContract, implementation: new ProfilesGrpc(opened) }],
     routes: (http) =>
       mountProfiles(http, {
         read: () => opened().read,

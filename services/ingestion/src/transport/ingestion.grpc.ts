@@ -38,7 +38,7 @@ export function ingestionBinding(parts: IngestionGrpcParts): GrpcBinding {
     else if (!parts.hasToken(metadata('authorization'))) throw keyMissing();
   };
   const requestType = {
-    encode: ingestionProto.AcceptRequest.encode,
+    encode: (request: Batch) => ingestionProto.AcceptRequest.encode(request),
     decode: (input: BinaryReader | Uint8Array) => readAcceptRequest(input, maxBatchEvents),
   };
   return {

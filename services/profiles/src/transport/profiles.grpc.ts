@@ -1,6 +1,6 @@
-import type { AcceptedEvent, ProfileChange, ProfileView, profilesProto } from '@rapport/contracts';
+import { profilesProto, type AcceptedEvent, type ProfileChange, type ProfileView } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
-import type { CallContext } from '@rapport/service-host';
+import type { CallContext, ServiceContract } from '@rapport/service-host';
 import { profilesErrors } from '../profiles.errors.js';
 import type { OwnEvents } from '../ports/own-events.js';
 import type { ReadProfiles, ShownProfile } from '../read-profiles.pipeline.js';
@@ -64,10 +64,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     for await (const change of watch(context?.cancelled ?? new AbortController().signal)) {
       if (wanted.size > 0 && !wanted.has(change.profileId)) continue;
       if (wanted.size > 0 && change.mergedInto !== undefined) wanted.add(change.mergedInto);
-      yield {
-        profile: profileMessage({ view: change.view, version: change.version, settling: false }),
-        transitions: change.transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
-      };
+      yield changeMessage(change);
     }
   }
 
@@ -107,6 +104,42 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     };
   }
 }
+
+const told = new WeakMap<ProfileChange, profilesProto.WatchProfilesResponse>();
+
+/** A change in the contract's terms: one message for all who watch. */
+function changeMessage(change: ProfileChange): profilesProto.WatchProfilesResponse {
+  const known = told.get(change);
+  if (known !== undefined) return known;
+  const message = {
+    profile: profileMessage({ view: change.view, version: change.version, settling: false }),
+    transitions: change.transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
+  };
+  told.set(change, message);
+  return message;
+}
+
+const { watchProfiles } = profilesProto.ProfilesServiceDefinition.methods;
+const encoded = new WeakMap<profilesProto.WatchProfilesResponse, Uint8Array>();
+
+/** The contract, with what is told to all who watch encoded once. */
+export const profilesContract: ServiceContract = {
+  ...profilesProto.ProfilesServiceDefinition,
+  methods: {
+    ...profilesProto.ProfilesServiceDefinition.methods,
+    watchProfiles: {
+      ...watchProfiles,
+      responseType: {
+        decode: (input) => profilesProto.WatchProfilesResponse.decode(input),
+        encode: (message: profilesProto.WatchProfilesResponse) => {
+          const bytes = encoded.get(message) ?? profilesProto.WatchProfilesResponse.encode(message).finish();
+          encoded.set(message, bytes);
+          return { finish: () => bytes };
+        },
+      },
+    },
+  },
+};
 
 /** People that one request may name: each is looked up. */
 const maxPersons = 10_000;
