@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Agent, fetch } from 'undici';
 import { freePorts } from '@rapport/local-engines';
 import { readTls } from '@rapport/service-host';
 import { createGateway } from './gateway.js';
@@ -128,12 +129,14 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
       .filter((listening) => listening !== undefined);
   const { environment } = options;
   const tls = readTls(environment);
+  const dispatcher = new Agent({ connect: tls?.ca === undefined ? {} : { ca: tls.ca } });
   const gateway = await createGateway({ replicasOf, services: clusterServices, tls, environment });
   const stop = async (): Promise<void> => {
     // All before any is waited for: who ends meanwhile is not missed.
     for (const process of all()) process.retire();
     spare.stop();
     await gateway.close();
+    await dispatcher.close();
     for (const service of clusterServices) {
       await Promise.all((running.get(service) ?? []).map((process) => process.stop(options.graceMs)));
     }
@@ -154,8 +157,8 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     processes: all,
     ready: async (timeoutMs, stopped) => {
       for (const deadline = Date.now() + timeoutMs; ;) {
-        const answer = await gateway.inject({ url: '/readyz', ...(stopped ? { signal: stopped } : {}) }).then(
-          ({ statusCode, payload }) => ({ ok: statusCode === 200, text: payload }),
+        const answer = await fetch(`${httpUrl}/readyz`, { signal: stopped ?? null, dispatcher }).then(
+          async (response) => ({ ok: response.ok, text: await response.text() }),
           // A busy machine closes a connection that was just about to be used again.
           (thrown: unknown) => ({ ok: false, text: thrown instanceof Error ? thrown.message : '' }),
         );
