@@ -1,4 +1,24 @@
+export { consentChoices, type ConsentChoices } from './consent-choices.js';
 export { cloudEventHeaders, decodeJson, encodeJson, eventTypes, partitionCount, topics } from './topics.js';
+export {
+  readRecords,
+  readValue,
+  recordUnreadable,
+  rejectionOf,
+  type PlacedRecord,
+  type ReadBatch,
+  type ReadRecord,
+} from './read-records.js';
+export {
+  maxOriginalBytes,
+  placeOf,
+  rejectionRecord,
+  rejectRecords,
+  type Rejection,
+  type RejectionLog,
+  type RejectionRecord,
+} from './reject-records.js';
+export type { TopicValues } from './topic-values.js';
 export type {
   AcceptedEvent,
   CandidateOutcome,
@@ -17,6 +37,7 @@ export type {
   SegmentTransition,
   TopicDeclaration,
   TraitValue,
+  Trust,
 } from './topics.js';
 /** Messages and service of proto/rapport/ingestion/v1/ingestion.proto. */
 export * as ingestionProto from './generated/rapport/ingestion/v1/ingestion.js';

@@ -9,6 +9,12 @@ export interface JsonObject {
 export const eventTypes = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const;
 export type EventType = (typeof eventTypes)[number];
 
+/**
+ * How far what an event says is trusted. `browser`: it came with a public write key, which anybody can read off a page
+ * (docs/adr/0017). Absent: with a key that only servers have.
+ */
+export type Trust = 'browser';
+
 /** `events.accepted.v1`, key origin: authenticated, validated, normalised, clock-corrected. */
 export interface AcceptedEvent {
   readonly type: EventType;
@@ -34,22 +40,33 @@ export interface AcceptedEvent {
   readonly receivedAt: string;
   /** The name of the source whose write key it came with. */
   readonly source: string;
+  /** Only events of browser keys have it. */
+  readonly trust?: Trust;
   /** Only `alias` has it: the identifier that `identifiers[0]` was known by before. */
   readonly previous?: Identifier;
 }
 
-/** `events.rejected.v1`, key origin where known, else the messageId. */
+/**
+ * `events.rejected.v1`: what could not be taken. Key: where it stood, `topic/partition/offset` or `collection/id`; what
+ * the front door refused stood nowhere and goes by its messageId.
+ */
 export interface RejectedEvent {
   readonly messageId?: string;
   readonly stage: string;
   readonly code: string;
   readonly detail: string;
   readonly source?: string;
+  /** As of an accepted event: what is replayed is trusted no further than when it came. */
+  readonly trust?: Trust;
   readonly rejectedAt: string;
   /** The original text, cut at 32 KiB. */
   readonly original: string;
   /** Where it stood, when it came from a topic. */
   readonly position?: { readonly topic: string; readonly partition: number; readonly offset: number };
+  /** The key that it had there. */
+  readonly key?: string;
+  /** Set in place of `position` when a stored document could not be used. */
+  readonly document?: { readonly collection: string; readonly id: string };
 }
 
 /** `events.identified.v1`, key profileId. */
@@ -223,7 +240,12 @@ const dayMs = 86_400_000;
 /** Partitions of every topic; equal, so that one worker owns the same people in all of them. */
 export const partitionCount = 4;
 
-const declare = (name: string, key: string, retentionMs: number, compacted = false): TopicDeclaration => ({
+const declare = <Name extends string>(
+  name: Name,
+  key: string,
+  retentionMs: number,
+  compacted = false,
+): TopicDeclaration & { readonly name: Name } => ({
   name,
   key,
   partitions: partitionCount,
@@ -234,7 +256,7 @@ const declare = (name: string, key: string, retentionMs: number, compacted = fal
 /** Every topic of the platform. */
 export const topics = {
   accepted: declare('events.accepted.v1', 'origin', 30 * dayMs),
-  rejected: declare('events.rejected.v1', 'origin', 30 * dayMs),
+  rejected: declare('events.rejected.v1', 'place', 30 * dayMs),
   identified: declare('events.identified.v1', 'profileId', 7 * dayMs),
   identityChanged: declare('identity.changed.v1', 'profileId', -1, true),
   profilesChanged: declare('profiles.changed.v1', 'profileId', 7 * dayMs),

@@ -1,9 +1,9 @@
-import { RapportError } from '@rapport/kernel';
+import { keyBytes, maxKeyBytes, RapportError, weighsAtMost } from '@rapport/kernel';
 import type { Document, IndexKey, ScanOptions } from './document-store.js';
 
-/** Longest `id` and longest single index key, in UTF-8 bytes; LMDB ends at 1978 with both together. */
-export const maxIdBytes = 500;
-export const maxIndexKeyBytes = 1_000;
+/** Longest `id` and longest single index key, as `keyBytes` measures; LMDB ends at 1978 with both together. */
+export const maxIdBytes = maxKeyBytes;
+export const maxIndexKeyBytes = 2 * maxKeyBytes;
 /** MongoDB's limit, kept by both adapters. */
 export const maxDocumentBytes = 16 * 1024 * 1024;
 
@@ -42,13 +42,16 @@ export function checkId(collection: string, id: string): void {
       'invalid',
       `an id in ${collection} is no well-formed text: ${JSON.stringify(id.slice(0, 80))}`,
     );
-  if (id.length > 0 && (id.length * 3 <= maxIdBytes || Buffer.byteLength(id) <= maxIdBytes)) return;
+  if (mayExist(id)) return;
   throw new RapportError(
     'DOCUMENT_ID_INVALID',
     'invalid',
-    `an id in ${collection} has ${Buffer.byteLength(id)} bytes; expected 1 to ${maxIdBytes}`,
+    `an id in ${collection} has ${keyBytes(id)} bytes; expected 1 to ${maxIdBytes}`,
   );
 }
+
+/** Whether there can be a document of this id: nobody finds what nobody can have written, and engines end at longer keys. */
+export const mayExist = (id: string): boolean => id.length > 0 && weighsAtMost(id, maxIdBytes);
 
 /** Throws DOCUMENT_INDEX_KEY_TOO_LONG. */
 export function checkIndexKey(collection: string, index: string, key: IndexKey): void {
@@ -57,7 +60,7 @@ export function checkIndexKey(collection: string, index: string, key: IndexKey):
   for (const part of parts) bytes += typeof part === 'string' ? part.length * 3 : 9;
   if (bytes <= maxIndexKeyBytes) return;
   bytes = 0;
-  for (const part of parts) bytes += typeof part === 'string' ? Buffer.byteLength(part) : 9;
+  for (const part of parts) bytes += typeof part === 'string' ? keyBytes(part) : 9;
   if (bytes <= maxIndexKeyBytes) return;
   throw new RapportError(
     'DOCUMENT_INDEX_KEY_TOO_LONG',

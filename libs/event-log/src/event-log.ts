@@ -59,10 +59,17 @@ export interface ConsumerOptions {
   readonly maxBatch?: number;
   /**
    * Called with one batch at a time per partition number (over all topics: batches of partition n of any topic
-   * never run side by side). The position is committed after it resolves. If it throws, the batch is delivered
-   * again after a backoff; nothing is skipped.
+   * never run side by side) while the partition is owned. The position is committed after it resolves. If it throws,
+   * the batch is delivered again after a backoff; nothing is skipped but what `onPoison` took.
    */
   readonly onBatch: (batch: RecordBatch) => Promise<void>;
+  /**
+   * Takes a record with which `onBatch` cannot get on (`isPoison` of the kernel says what counts: never an engine that is
+   * away) when it comes alone. The batch that failed has been delivered again in halves, so work must be harmless when
+   * it is repeated in smaller batches. Once this resolves the record counts as handled, and the records behind it go on,
+   * those of its key too. If it throws, record and call come again. Absent: the batch is delivered again for ever.
+   */
+  readonly onPoison?: (record: LogRecord, thrown: unknown) => Promise<void>;
   /** Called, also one at a time per partition number, when the partition is taken over, before its first batch. */
   readonly onAssigned?: (partition: number) => Promise<void>;
   readonly onRevoked?: (partition: number) => void;

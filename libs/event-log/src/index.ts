@@ -23,4 +23,4 @@ export type { LmdbEventLogOptions } from './adapters/lmdb-event-log.js';
 export type { KafkaEventLogOptions, SettledEventLog } from './adapters/kafka-event-log.js';
 export type { TopicDifference } from './adapters/kafka/topic-settings.js';
 export { murmur2, partitionOfKey } from './partitioner.js';
-export { maxKeyLength, maxRecordBytes } from './record-limits.js';
+export { maxRecordBytes, maxRecordKeyBytes } from './record-limits.js';

@@ -1,18 +1,18 @@
-import { RapportError } from '@rapport/kernel';
+import { keyBytes, maxKeyBytes, RapportError, weighsAtMost } from '@rapport/kernel';
 import type { NewRecord } from './event-log.js';
 
 /** Key, headers and value together; below Kafka's default `message.max.bytes`, so that both adapters refuse alike. */
 export const maxRecordBytes = 1_000_000;
-/** Longest key, in UTF-16 units. */
-export const maxKeyLength = 1_000;
+/** Longest key, as `keyBytes` measures. */
+export const maxRecordKeyBytes = 2 * maxKeyBytes;
 
 /** Throws EVENT_LOG_RECORD_TOO_LARGE or EVENT_LOG_KEY_INVALID before anything of the call is written. */
 export function checkRecord(topic: string, record: NewRecord): void {
-  if (record.key.length === 0 || record.key.length > maxKeyLength) {
+  if (record.key.length === 0 || !weighsAtMost(record.key, maxRecordKeyBytes)) {
     throw new RapportError(
       'EVENT_LOG_KEY_INVALID',
       'invalid',
-      `a record for ${topic} has a key of ${record.key.length} characters; expected 1 to ${maxKeyLength}`,
+      `a record for ${topic} has a key of ${keyBytes(record.key)} bytes; expected 1 to ${maxRecordKeyBytes}`,
     );
   }
   const bytes = record.value?.byteLength ?? 0;

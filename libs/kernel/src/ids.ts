@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RapportError } from './errors.js';
+import { maxKeyBytes, weighsAtMost } from './key-measure.js';
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -13,9 +14,6 @@ export type ProfileId = Branded<'ProfileId'>;
 
 /** Lower-case snake: the type of an identifier. */
 const identifierType = /^[a-z][a-z0-9_]{0,31}$/;
-/** The longest identifier value kept, in characters. */
-export const maxIdentifierValueLength = 256;
-
 /** What keys of stores and of the log cannot hold: control characters, and halves of a character that was cut. */
 const unfitForKeys = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 
@@ -29,20 +27,35 @@ export function identifier(type: string, value: string): Identifier {
   return `${type}:${value}` as Identifier;
 }
 
+/** Whether an identifier, written `type:value`, can be kept in every room: at most 500 bytes of fitting text. */
+export function canBeKept(id: Identifier): boolean {
+  return weighsAtMost(id, maxKeyBytes) && fitsKeys(id);
+}
+
 /** Reads `type:value` as a person writes it; e-mail values are lower-cased. Throws IDENTIFIER_INVALID. */
 export function parseIdentifier(text: string): Identifier {
   const colon = text.indexOf(':');
   const type = text.slice(0, colon);
-  const value = text.slice(colon + 1);
-  const fits = value !== '' && value.length <= maxIdentifierValueLength && fitsKeys(value);
-  if (colon < 1 || !identifierType.test(type) || !fits) {
+  const given = text.slice(colon + 1);
+  // Measured as it is kept: a letter in lower case may have more bytes.
+  const value = type === 'email' ? given.trim().toLowerCase() : given;
+  const id = identifier(type, value);
+  if (colon < 1 || !identifierType.test(type) || value === '' || !canBeKept(id)) {
     throw new RapportError(
       'IDENTIFIER_INVALID',
       'invalid',
-      `expected a person written type:value, for example user_id:42; got ${JSON.stringify(text.slice(0, 80))}`,
+      `expected a person written type:value, for example user_id:42, of at most ${maxKeyBytes} bytes without control characters; got ${JSON.stringify(text.slice(0, 80))}`,
     );
   }
-  return identifier(type, type === 'email' ? value.trim().toLowerCase() : value);
+  return id;
+}
+
+/** What a profile id looks like: `profileIdOf` makes shorter ones. */
+const profileIdForm = /^p_[\w-]{1,64}$/;
+
+/** Whether a text is written as a profile id is. */
+export function isProfileId(text: string): text is ProfileId {
+  return profileIdForm.test(text);
 }
 
 /** Splits an identifier into its two halves. */

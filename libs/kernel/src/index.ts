@@ -2,9 +2,10 @@ export { drop, pass, reject, retry, type Outcome } from './outcome.js';
 export { seededRandom, systemClock, VirtualClock, type Clock, type Random } from './clock.js';
 export { messageOf, RapportError, type ErrorStatus } from './errors.js';
 export {
+  canBeKept,
   identifier,
   fitsKeys,
-  maxIdentifierValueLength,
+  isProfileId,
   parseIdentifier,
   partsOf,
   profileIdOf,
@@ -12,6 +13,9 @@ export {
   type Origin,
   type ProfileId,
 } from './ids.js';
+export { keyBytes, maxKeyBytes, weighsAtMost } from './key-measure.js';
+export { addDecimals, amountLimit, decimalOf, isAmount, numberOf, type Decimal } from './decimals.js';
+export { codeOf, isPoison, sparing } from './poison.js';
 export { parseDuration } from './durations.js';
 export { bucketOf, fnv1a32 } from './bucketing.js';
 export { runBatch, type BatchReport, type Refusal } from './pipeline.js';

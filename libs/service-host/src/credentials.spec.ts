@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { hasApiToken, loadCredentials } from './credentials.js';
+import { formatWriteKeys, ownWriteKey } from './write-keys.js';
 
 describe('credentials', () => {
   let folder: string;
@@ -41,11 +42,26 @@ describe('credentials', () => {
     expect(loadCredentials({}, folder)).toEqual(made);
   });
 
-  it.each(['web', 'web=', '=key', 'web=key,'])(
+  it('read write keys with their kind; without one it is a server’s, and the platform has its own', () => {
+    const { sources, apiToken } = loadCredentials(
+      { RAPPORT_WRITE_KEYS: 'shop=a, web:browser=b,crm:server=c==', RAPPORT_API_TOKEN: 'right' },
+      folder,
+    );
+    expect(Object.fromEntries(sources)).toEqual({
+      a: { source: 'shop', kind: 'server', isKindSaid: false },
+      b: { source: 'web', kind: 'browser', isKindSaid: true },
+      'c==': { source: 'crm', kind: 'server', isKindSaid: true },
+      [ownWriteKey(apiToken)]: { source: 'rapport', kind: 'server', isKindSaid: true },
+    });
+    const again = { RAPPORT_WRITE_KEYS: formatWriteKeys(sources), RAPPORT_API_TOKEN: 'right' };
+    expect(loadCredentials(again, folder).sources).toEqual(sources);
+  });
+
+  it.each(['web', 'web=', '=key', 'web=key,', 'web:app=key', 'web:browser:x=key', ':browser=key', 'a=k,b=k'])(
     'refuse write keys like %j, and say what was expected',
     (keys) => {
       expect(() => loadCredentials({ RAPPORT_WRITE_KEYS: keys }, folder)).toThrow(
-        /RAPPORT_WRITE_KEYS: expected source=key pairs/,
+        /RAPPORT_WRITE_KEYS: expected source=key/,
       );
     },
   );

@@ -1,24 +1,26 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { RapportError } from '@rapport/kernel';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RapportError } from '@rapport/kernel';
+import { holderOf, ownSource, ownWriteKey, parseWriteKeys, type KeyHolders } from './write-keys.js';
 
 /** Who may come in: write keys for events, one token for people, decisions and administration. */
 export interface Credentials {
-  /** Write key to source name. */
-  readonly sources: ReadonlyMap<string, string>;
+  /** Write key to whom it names. */
+  readonly sources: KeyHolders;
   readonly apiToken: string;
   /** True when neither was configured and both were made on first start. */
   readonly generated: boolean;
 }
 
 interface CredentialsFile {
+  /** `source[:browser|server]` to key. */
   readonly writeKeys: Record<string, string>;
   readonly apiToken: string;
 }
 
 /**
- * From RAPPORT_WRITE_KEYS (`source=key`, comma between) and RAPPORT_API_TOKEN; what is missing is generated on the
+ * From RAPPORT_WRITE_KEYS (`source[:browser|server]=key`, comma between) and RAPPORT_API_TOKEN; what is missing is generated on the
  * first start and kept in `credentials.json` of the data folder, readable by its owner only.
  */
 export function loadCredentials(
@@ -42,38 +44,16 @@ export function loadCredentials(
   }
   const sources = configuredKeys
     ? parseWriteKeys(configuredKeys)
-    : new Map(Object.entries(kept?.writeKeys ?? {}).map(([s, k]) => [k, s]));
+    : new Map(Object.entries(kept?.writeKeys ?? {}).map(([name, key]) => [key, holderOf(name)]));
   const apiToken = configuredToken ? configuredToken : (kept?.apiToken ?? '');
   return {
-    sources: new Map([...sources, [ownWriteKey(apiToken), 'rapport']]),
+    sources: new Map([
+      ...sources,
+      [ownWriteKey(apiToken), { source: ownSource, kind: 'server', isKindSaid: true }],
+    ]),
     apiToken,
     generated: !configuredKeys && !configuredToken,
   };
-}
-
-/**
- * The write key with which the platform speaks through its own front door (somebody unsubscribed, say), as the source
- * `rapport`. It follows from the API token, so every process of a deployment knows it.
- */
-export const ownWriteKey = (apiToken: string): string =>
-  createHmac('sha256', apiToken).update('write key of the source rapport').digest('base64url');
-
-function parseWriteKeys(text: string): Map<string, string> {
-  const sources = new Map<string, string>();
-  for (const pair of text.split(',')) {
-    const at = pair.indexOf('=');
-    const source = pair.slice(0, at).trim();
-    const key = pair.slice(at + 1).trim();
-    if (at < 1 || source === '' || key === '') {
-      throw new RapportError(
-        'CONFIG_INVALID',
-        'invalid',
-        'RAPPORT_WRITE_KEYS: expected source=key pairs with commas between, for example web=abc123',
-      );
-    }
-    sources.set(key, source);
-  }
-  return sources;
 }
 
 /** Whether an `Authorization` header is `Bearer` and the API token (RFC 6750); takes the same time whatever token it carries. */

@@ -1,4 +1,4 @@
-import { messageOf, RapportError } from '@rapport/kernel';
+import { isPoison, messageOf, RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '@rapport/document-store';
 import type { Consumer, ConsumerOptions, EventLog } from '@rapport/event-log';
 
@@ -29,7 +29,21 @@ interface Waiting {
 export class EngineHealth {
   readonly #troubles = new Map<string, Trouble>();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #consumers = new Map<string, Consumer>();
   #next = 0;
+
+  /** A consumer of this process; a later one of its group takes its place. */
+  consumes(group: string, consumer: Consumer): void {
+    this.#consumers.set(group, consumer);
+  }
+
+  /** Records that each consumer group of this process has not handled yet, for GET /v1/status. */
+  async lags(): Promise<Readonly<Record<string, number>>> {
+    const lags = [...this.#consumers].map(
+      async ([group, consumer]) => [group, await consumer.lag()] as const,
+    );
+    return Object.fromEntries(await Promise.all(lags));
+  }
 
   failed(where: string, thrown: unknown, isOver?: () => boolean): void {
     const line = thrown instanceof RapportError ? `${thrown.code}: ${thrown.message}` : messageOf(thrown);
@@ -84,9 +98,9 @@ function byCause(told: ReadonlyMap<string, string>): readonly string[] {
   });
 }
 
-/** A record that is too large or a store that was closed say nothing about the engine. */
+/** What is the input's fault, or a record that is too large, or a store that was closed say nothing about the engine. */
 function isTrouble(thrown: unknown): boolean {
-  if (!(thrown instanceof RapportError)) return true;
+  if (!(thrown instanceof RapportError)) return !isPoison(thrown);
   return ['unavailable', 'unauthenticated', 'forbidden', 'internal', 'exhausted'].includes(thrown.status);
 }
 
@@ -120,13 +134,21 @@ async function watchedConsumer(
     partition < 0 ? `consumer ${options.group}` : `consumer ${options.group}, partition ${partition}`;
   let consumer: Consumer | undefined = undefined;
   const running = (): Consumer | undefined => consumer;
-  const { onAssigned, onRevoked } = options;
+  const { onAssigned, onPoison, onRevoked } = options;
   consumer = await log.consume({
     ...options,
     onBatch: async (batch) => {
       await options.onBatch(batch);
       health.worked(nameOf(batch.partition));
     },
+    ...(onPoison === undefined
+      ? {}
+      : {
+          onPoison: async (record, thrown) => {
+            await onPoison(record, thrown);
+            health.worked(nameOf(record.partition));
+          },
+        }),
     ...(onAssigned === undefined
       ? {}
       : {
@@ -147,6 +169,7 @@ async function watchedConsumer(
       options.onFailure?.(failure);
     },
   });
+  health.consumes(options.group, consumer);
   return consumer;
 }
 

@@ -1,9 +1,15 @@
 import { duration, flag, readConfig, wholeNumber, z } from '@rapport/config';
 import { RapportError } from '@rapport/kernel';
+import { proxyProblem } from './client-address.js';
 
 const schema = z.object({
   /** Address that HTTP, gRPC and metrics bind to; anything beyond loopback needs configured credentials. */
   RAPPORT_HOST: z.string().default('127.0.0.1'),
+  /**
+   * Proxies whose X-Forwarded-For is believed: addresses, networks (10.0.0.0/8), loopback, linklocal, uniquelocal,
+   * comma between. Absent: nobody's, the address of a client is that of its connection. gRPC has no such header.
+   */
+  RAPPORT_TRUSTED_PROXIES: z.string().default(''),
   /** 0 picks a free one. */
   RAPPORT_HTTP_PORT: wholeNumber(8080, 0, 65535),
   RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),
@@ -99,6 +105,10 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
       `RAPPORT_HOST: ${read.RAPPORT_HOST} is reachable from elsewhere, so RAPPORT_WRITE_KEYS and RAPPORT_API_TOKEN must be set`,
     );
   }
+  const trustedProxies = read.RAPPORT_TRUSTED_PROXIES.split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+  problems.push(...trustedProxies.map(proxyProblem).filter((problem) => problem !== undefined));
   if (problems.length > 0) {
     throw new RapportError(
       'CONFIG_INVALID',
@@ -106,5 +116,5 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
       `the configuration has ${problems.length} problem(s):\n  ${problems.join('\n  ')}`,
     );
   }
-  return { ...read, loopback };
+  return { ...read, loopback, trustedProxies };
 }

@@ -17,24 +17,39 @@ export const httpStatuses: Record<ErrorStatus, number> = {
   internal: 500,
 };
 
+export interface HttpServerOptions {
+  readonly tracing?: Tracing | undefined;
+  /** Whose X-Forwarded-For is believed: addresses, networks, `loopback`, `linklocal`, `uniquelocal`. Default nobody's. */
+  readonly trustedProxies?: readonly string[];
+  /** With what it shows who it is; absent: plain HTTP. */
+  readonly tls?: Tls | undefined;
+}
+
+const connections = {
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1024,
+};
+
 /**
  * Fastify as every room wants it: errors as `{ error: { code, message, detail? } }`, bounded bodies and times, no
- * logging of requests (they carry personal data).
+ * logging of requests (they carry personal data). `request.ip` is the client's address as `clientAddress` explains it.
  */
 export function createHttpServer(
   onBug: (thrown: unknown) => void,
-  tracing?: Tracing,
-  tls?: Tls,
+  { tracing, trustedProxies = [], tls }: HttpServerOptions = {},
 ): FastifyInstance {
   const http = fastify({
-    // Browsers and libraries have no certificates: who comes by HTTP shows a key or a token.
-    https: tls?.own ?? null,
     bodyLimit: 1 << 20,
+    // A whole request, its body included; looked at as often as connectionsCheckingInterval says.
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    // Browsers and libraries have no certificates: who comes by HTTP shows a key or a token.
+    ...(tls?.own === undefined ? { http: connections } : { https: { ...tls.own, ...connections } }),
     routerOptions: { maxParamLength: 512 },
-  });
+  }) as unknown as FastifyInstance;
   http.setErrorHandler((thrown: Error & { statusCode?: number; code?: string }, _request, reply) => {
     if (thrown instanceof RapportError) {
       if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');

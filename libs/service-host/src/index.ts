@@ -1,6 +1,22 @@
 export { HOST, Rooms, type Host, type Room } from './room.js';
+export {
+  documentUnusable,
+  recordUnprocessable,
+  rejectionsOf,
+  type Rejections,
+  type UnusableDocument,
+} from './rejections.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
-export { hasApiToken, loadCredentials, ownWriteKey, type Credentials } from './credentials.js';
+export { hasApiToken, loadCredentials, type Credentials } from './credentials.js';
+export {
+  formatWriteKeys,
+  ownSource,
+  ownWriteKey,
+  type KeyHolder,
+  type KeyHolders,
+  type KeyKind,
+} from './write-keys.js';
+export { addressGroup, clientAddress } from './client-address.js';
 export type { CallContext, GrpcBinding } from './grpc-server.js';
 export type { Authorize } from './call-guard.js';
 export type { MessageLimits } from './message-limits.js';

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
 import { mustHaveToken } from './credentials.js';
 import type { EngineHealth } from './engine-health.js';
+import { rejectedByStage } from './rejections.js';
 import type { Host, Room } from './room.js';
 
 export interface Operations {
@@ -29,7 +30,13 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
     const parts = await Promise.all(rooms.map((room) => room.status?.() ?? Promise.resolve({})));
     const uptimeSeconds = Math.round((Date.now() - operations.startedAtMs) / 1000);
     return Object.assign(
-      { uptimeSeconds, now: new Date(host.clock.now()).toISOString(), playbook: host.playbook.name },
+      {
+        uptimeSeconds,
+        now: new Date(host.clock.now()).toISOString(),
+        playbook: host.playbook.name,
+        rejected: await rejectedByStage(host),
+        lags: await health.lags(),
+      },
       ...parts,
     );
   });

@@ -21,6 +21,7 @@ import { listenForMetrics } from './metrics-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
 import { readTls, type Tls } from './tls.js';
 import { HOST, Rooms, type Host } from './room.js';
+import { Starting } from './starting.js';
 
 /** A process that runs. */
 export interface RunningHost {
@@ -76,8 +77,8 @@ class HostFastifyAdapter extends FastifyAdapter {
 }
 
 /**
- * Starts a process: configuration → log, store and playbook side by side → rooms, which begin to consume → listen →
- * ready. Throws with everything undone when a part cannot start.
+ * Starts a process: configuration → log, store and playbook side by side → listen → rooms, each of which answers once
+ * it has started and begins to consume → ready. Throws with everything undone when a part cannot start.
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
@@ -165,10 +166,15 @@ async function open(
   opened: { close(): Promise<void> | void }[],
 ): Promise<RunningHost> {
   const startedAtMs = Date.now();
+  tellUnsaidKinds(host);
   const onBug = (thrown: unknown): void =>
     host.telemetry.log.error({ err: thrown }, 'a request failed on a bug');
   const rooms = new Rooms();
-  const http = createHttpServer(onBug, host.telemetry.tracing, tls);
+  const http = createHttpServer(onBug, {
+    tracing: host.telemetry.tracing,
+    trustedProxies: config.trustedProxies,
+    tls,
+  });
   await http.register(swagger, {
     openapi: { info: { title: 'Rapport', version: '1' } },
     hiddenTag: 'hidden',
@@ -183,10 +189,14 @@ async function open(
     },
   );
   const all = rooms.all();
-  const settle = (): Promise<string> => settleRooms(host, rooms);
+  const starting = new Starting(all);
+  const settle = async (): Promise<string> => {
+    starting.refuse();
+    return await settleRooms(host, rooms);
+  };
   for (const room of all) {
     for (const binding of room.grpc ?? []) host.calls.provide(binding.contract, binding.implementation);
-    const { routes } = room;
+    const routes = starting.routesOf(room);
     if (routes) await http.register(async (scope) => void (await routes(scope)));
   }
   await http.register((scope, _options, done) => {
@@ -195,7 +205,7 @@ async function open(
     done();
   });
   const grpc = new GrpcServer({
-    bindings: all.flatMap((room) => room.grpc ?? []),
+    bindings: all.flatMap((room) => starting.grpcOf(room)),
     authorize: tokenRule(host),
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
     messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
@@ -203,10 +213,6 @@ async function open(
     tls,
     onBug,
   });
-  for (const room of all) {
-    await room.start();
-    opened.push({ close: () => room.stop() });
-  }
   const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
@@ -221,6 +227,11 @@ async function open(
     port: config.RAPPORT_METRICS_PORT,
   });
   opened.push({ close: () => void metrics.close() });
+  for (const room of all) {
+    await room.start();
+    opened.push({ close: () => room.stop() });
+    starting.started(room);
+  }
   const httpPort = (http.server.address() as AddressInfo).port;
   const watch = setInterval(
     () => void notReady(all, health).then((waiting) => grpc.setServing(waiting.length === 0)),
@@ -256,6 +267,17 @@ async function open(
     settle,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** A public key that counts as a server's lets anybody say anything about everybody. */
+function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
+  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
+  if (loopback || unsaid.length === 0) return;
+  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  telemetry.log.warn(
+    { sources },
+    'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
+  );
 }
 
 /** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */

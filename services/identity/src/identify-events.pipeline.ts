@@ -4,43 +4,47 @@
 // Order:   events of one person that came through one partition keep their order.
 // Failure: what is no event goes to events.rejected.v1 with its place and never blocks; anything else throws, the
 //          batch comes again and gives the same records again, which the profiles room recognises by their place.
-import { topics } from '@rapport/contracts';
+import { readRecords, rejectionOf, topics, type Rejection } from '@rapport/contracts';
 import type { EventLog, LogRecord } from '@rapport/event-log';
-import { mapInTurns, runBatch, type Clock, type Outcome, type Refusal } from '@rapport/kernel';
-import { identifiedRecord, rejectedRecord } from './steps/encode-identified.js';
-import { readAccepted, type AcceptedRecord } from './steps/read-accepted.js';
+import { mapInTurns, runBatch, type Outcome } from '@rapport/kernel';
+import type { AcceptedRecord } from './domain/accepted-record.js';
+import { identifiedRecord } from './steps/encode-identified.js';
 import type { ResolvedRecord } from './steps/resolve-events.js';
 
 export interface IdentifyEventsParts {
   readonly log: Pick<EventLog, 'append'>;
-  readonly clock: Clock;
-  readonly resolve: (batch: readonly AcceptedRecord[]) => Promise<readonly Outcome<ResolvedRecord>[]>;
+  readonly resolve: (
+    batch: readonly AcceptedRecord<LogRecord>[],
+  ) => Promise<readonly Outcome<ResolvedRecord>[]>;
+  /** Resolves when they are durable in `events.rejected.v1`. */
+  readonly reject: (rejections: readonly Rejection[]) => Promise<void>;
   readonly report: (counts: { readonly identified: number; readonly rejected: number }) => void;
 }
 
-const stage = 'identity';
+/** What this room calls itself in `events.rejected.v1`. */
+export const identityStage = 'identity';
 
 /** The room's one pipeline: read → resolve and learn → tell → append. */
-export function createIdentifyEvents({ log, clock, resolve, report }: IdentifyEventsParts) {
+export function createIdentifyEvents({ log, resolve, reject, report }: IdentifyEventsParts) {
   return async (records: readonly LogRecord[]): Promise<void> => {
-    const read = await runBatch(stage, (batch) => mapInTurns(batch, readAccepted), records);
-    const resolved = await runBatch(stage, resolve, read.passed);
-    const refused: Refusal<LogRecord>[] = [
-      ...read.refused,
-      ...resolved.refused.map((refusal) => ({ ...refusal, input: refusal.input.record })),
+    const { read, refused } = await readRecords(topics.accepted.name, records);
+    const accepted = read.map(({ record, value }) => ({
+      record,
+      event: value,
+      atMs: Date.parse(value.timestamp),
+    }));
+    const resolved = await runBatch(identityStage, resolve, accepted);
+    const rejections = [
+      ...refused,
+      ...resolved.refused.map(({ input, code, detail }) => rejectionOf(input.record, code, detail)),
     ];
-    if (refused.length > 0) {
-      await log.append(
-        topics.rejected.name,
-        refused.map((refusal) => rejectedRecord(refusal, clock)),
-      );
-    }
+    await reject(rejections);
     if (resolved.passed.length > 0) {
       await log.append(
         topics.identified.name,
-        await mapInTurns(resolved.passed, ({ accepted, profileId }) => identifiedRecord(accepted, profileId)),
+        await mapInTurns(resolved.passed, ({ accepted: one, profileId }) => identifiedRecord(one, profileId)),
       );
     }
-    report({ identified: resolved.passed.length, rejected: refused.length });
+    report({ identified: resolved.passed.length, rejected: rejections.length });
   };
 }

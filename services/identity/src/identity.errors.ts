@@ -2,7 +2,6 @@ import { RapportError, type Identifier } from '@rapport/kernel';
 
 /** Every code of this service. */
 export const identityCodes = {
-  recordUnreadable: 'IDENTITY_RECORD_UNREADABLE',
   originBlocked: 'IDENTITY_ORIGIN_BLOCKED',
   unknown: 'IDENTITY_UNKNOWN',
   sameIdentifier: 'IDENTITY_SAME_IDENTIFIER',
@@ -10,6 +9,7 @@ export const identityCodes = {
   linkRefused: 'IDENTITY_LINK_REFUSED',
   notLinked: 'IDENTITY_NOT_LINKED',
   contended: 'IDENTITY_CONTENDED',
+  reasonInvalid: 'IDENTITY_REASON_INVALID',
   unauthenticated: 'IDENTITY_UNAUTHENTICATED',
   starting: 'IDENTITY_STARTING',
 } as const;
@@ -58,6 +58,16 @@ export const contended = (what: string, attempts: number): RapportError =>
     identityCodes.contended,
     'unavailable',
     `gave up after ${attempts} tries to ${what} because others kept changing the same people; try again`,
+  );
+
+/** Characters of a reason at most: it stands in the history and in every record that tells the change. */
+export const maxReasonLength = 500;
+
+export const reasonInvalid = (length: number): RapportError =>
+  new RapportError(
+    identityCodes.reasonInvalid,
+    'invalid',
+    `reason: expected at most ${maxReasonLength} characters; got ${length}`,
   );
 
 export const starting = (): RapportError =>

@@ -173,9 +173,9 @@ describe('the identity room', () => {
     const rejected = await readAll<RejectedEvent>(topics.rejected.name);
     expect(rejected.map(({ code }) => code).sort()).toEqual([
       'IDENTITY_ORIGIN_BLOCKED',
-      'IDENTITY_RECORD_UNREADABLE',
-      'IDENTITY_RECORD_UNREADABLE',
-      'IDENTITY_RECORD_UNREADABLE',
+      'RECORD_UNREADABLE',
+      'RECORD_UNREADABLE',
+      'RECORD_UNREADABLE',
     ]);
     const partition = host.log.partitionOf(topics.accepted.name, 'user_id:1');
     expect(rejected.find(({ original }) => original.endsWith(','))).toMatchObject({

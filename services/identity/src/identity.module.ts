@@ -2,11 +2,11 @@ import { Module } from '@nestjs/common';
 import { cloudEventHeaders, encodeJson, identityProto, topics } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf } from '@rapport/kernel';
-import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { hasApiToken, HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
 import { createChangePeople } from './change-people.pipeline.js';
 import type { ForgottenProfile, IdentifierDocument } from './domain/identifier-document.js';
 import { mergeRulesOf } from './domain/merge-rules.js';
-import { createIdentifyEvents } from './identify-events.pipeline.js';
+import { createIdentifyEvents, identityStage } from './identify-events.pipeline.js';
 import { starting } from './identity.errors.js';
 import { readIdentityConfig, type IdentityConfig } from './identity.config.js';
 import { identityMeter, type IdentityMeter } from './identity.metrics.js';
@@ -15,6 +15,7 @@ import { createReadPeople } from './read-people.pipeline.js';
 import { createRecoverChanges } from './steps/recover-changes.js';
 import { createResolveEvents } from './steps/resolve-events.js';
 import { RootCache } from './steps/root-cache.js';
+import { createSetAside } from './steps/set-aside.js';
 import { createTeller, type Teller } from './steps/tell-changes.js';
 import { consumeAcceptedEvents } from './transport/accepted-events.consumer.js';
 import { IdentityGrpc } from './transport/identity.grpc.js';
@@ -88,14 +89,18 @@ export function createIdentityRoom(host: Host): Room {
 async function openRoom(host: Host, config: IdentityConfig, meter: IdentityMeter): Promise<OpenRoom> {
   const ports = await openGraph(host, meter);
   const { log, clock, telemetry } = host;
+  const rejections = rejectionsOf(host, identityStage);
   const cache = new RootCache(clock, config.cache);
-  const teller = createTeller(ports);
-  const recover = createRecoverChanges(ports, teller);
+  const setAside = createSetAside(ports, ({ id, doc }, thrown) =>
+    rejections.document({ collection: peopleCollection, id, content: doc }, thrown),
+  );
+  const teller = createTeller(ports, setAside);
+  const recover = createRecoverChanges(ports, teller, setAside);
   await recover();
   const identify = createIdentifyEvents({
     log,
-    clock,
     resolve: createResolveEvents({ ports, cache, teller }),
+    reject: (refused) => rejections.reject(refused),
     report: ({ identified, rejected }) => {
       meter.identified(identified);
       if (rejected > 0) meter.rejected(rejected);
@@ -106,6 +111,10 @@ async function openRoom(host: Host, config: IdentityConfig, meter: IdentityMeter
     maxBatch: config.maxBatch,
     identify,
     recover,
+    onPoison: async (record, thrown) => {
+      await rejections.poison(record, thrown);
+      meter.rejected(1);
+    },
     onFailure: ({ partition, thrown, retryInMs }) =>
       telemetry.log.warn(
         { partition, retryInMs, cause: messageOf(thrown) },
@@ -127,6 +136,8 @@ async function openRoom(host: Host, config: IdentityConfig, meter: IdentityMeter
   };
 }
 
+const peopleCollection = 'identity.people';
+
 /** Opens the collections of the graph. Only this room writes them. */
 export async function openGraph(
   host: Pick<Host, 'store' | 'log' | 'clock' | 'random' | 'playbook'>,
@@ -135,7 +146,7 @@ export async function openGraph(
   const { store, log, clock, random, playbook } = host;
   const [people, forgotten, histories, refusals] = await Promise.all([
     store.collection<IdentifierDocument>({
-      name: 'identity.people',
+      name: peopleCollection,
       indexes: [{ name: 'unsettled', fields: ['unsettled'] }],
     }),
     store.collection<ForgottenProfile>({ name: 'identity.forgotten' }),

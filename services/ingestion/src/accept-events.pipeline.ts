@@ -4,13 +4,12 @@
 // Order:   events of one origin keep the order in which their requests were read.
 // Failure: an event that is wrong does not touch its neighbours; if the log does not take the records, the whole
 //          request fails and the client sends it again (the same messageIds, so nothing counts twice).
-import type { AcceptedEvent } from '@rapport/contracts';
-import { formatInstant } from './domain/instants.js';
+import { rejectionRecord, type AcceptedEvent } from '@rapport/contracts';
 import type { Arrivals } from './domain/arrivals.js';
 import type { Verdict } from './domain/verdicts.js';
-import { checkEvent, type CheckParts, type Gathered } from './steps/check-event.js';
+import { checkEvent, ingestionStage, type CheckParts, type Gathered } from './steps/check-event.js';
 import type { Appending, AppendQueue } from './steps/append-events.js';
-import { acceptedRecord, rejectionRecord } from './steps/encode-events.js';
+import { acceptedRecord } from './steps/accepted-record.js';
 import type { SinkRecord } from './ports/event-sink.js';
 import type { IngestionErrorCode } from './ingestion.errors.js';
 
@@ -26,6 +25,8 @@ export interface Submission extends Arrivals {
 export interface AcceptedMeter {
   accepted(source: string, count: number): void;
   rejected(code: IngestionErrorCode): void;
+  /** A part of an accepted event that has no effect. */
+  ignored(code: IngestionErrorCode): void;
 }
 
 export interface AcceptEventsParts extends CheckParts {
@@ -67,6 +68,7 @@ export class AcceptEvents {
       const verdict = checkEvent(events[index], submission, this.parts, gathered);
       verdicts[index] = verdict;
       if (verdict.code !== undefined) meter.rejected(verdict.code);
+      for (const { code } of verdict.ignored ?? []) meter.ignored(code);
     }
     const { accepted, rejected } = gathered;
     queue.add(accepted, rejected, new PendingAnswer(submission, verdicts, meter, accepted.length));
@@ -89,10 +91,8 @@ export class AcceptEvents {
   ): void {
     this.parts.meter.rejected(code);
     const messageId = this.parts.newMessageId();
-    const record = rejectionRecord(
-      { messageId, source, code, detail, original, rejectedAt: formatInstant(receivedAtMs) },
-      receivedAtMs,
-    );
+    const refusal = { messageId, source, code, detail, original };
+    const record = rejectionRecord(ingestionStage, refusal, receivedAtMs);
     this.parts.queue.add(none, [record], { durable: done, failed: done });
   }
 }

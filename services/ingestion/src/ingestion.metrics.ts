@@ -27,6 +27,11 @@ export function frontDoorMeter(
     'Events and requests refused, by code',
     ['code'],
   );
+  const ignored = telemetry.counter(
+    'rapport_ingestion_ignored_total',
+    'Parts of accepted events that have no effect because a browser key sent them, by code',
+    ['code'],
+  );
   const overCapacity = telemetry.counter(
     'rapport_ingestion_over_capacity_total',
     'Requests answered with 429',
@@ -53,6 +58,7 @@ export function frontDoorMeter(
       rejected.inc({ code });
       totals.rejected++;
     },
+    ignored: (code) => ignored.inc({ code }),
     status: () => {
       const atMs = monotonicMs();
       const elapsedMs = atMs - looked.atMs;

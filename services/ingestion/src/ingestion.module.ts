@@ -6,6 +6,7 @@ import { ajvTrackingPlan } from './adapters/ajv-tracking-plan.js';
 import { eventLogRejectedArchive } from './adapters/event-log-rejected-archive.js';
 import { eventLogSink } from './adapters/event-log-sink.js';
 import { Capacity } from './domain/capacity.js';
+import { EventRates } from './domain/event-rates.js';
 import { messageIdsFrom } from './domain/message-ids.js';
 import { WriteKeys } from './domain/write-keys.js';
 import { readIngestionConfig } from './ingestion.config.js';
@@ -15,7 +16,8 @@ import { AppendQueue } from './steps/append-events.js';
 import { EventEncoder } from './steps/event-encoder.js';
 import { FrontDoor } from './transport/front-door.js';
 import { mountFrontDoor } from './transport/front-door.routes.js';
-import { ingestionBinding } from './transport/ingestion.grpc.js';
+import { IngestionGrpc, ingestionBinding } from './transport/ingestion.grpc.js';
+import { mountRejected } from './transport/rejected.http.js';
 import { BodyReader } from './transport/request-body.js';
 
 /** The token under which Nest knows the room. */
@@ -38,12 +40,13 @@ export function createIngestionRoom(host: Host): Room {
   const config = readIngestionConfig(host.environment);
   const monotonicMs = (): number => performance.now();
   const queue = new AppendQueue(eventLogSink(host.log), config.maxAppends, monotonicMs);
-  const capacity = new Capacity(config.maxInFlightBytes, config.maxInFlightRequests);
+  const capacity = new Capacity(config.capacity);
   const meter = frontDoorMeter(host.telemetry, capacity, monotonicMs);
   const trackingPlan = ajvTrackingPlan(host.playbook.trackingPlan);
   const accept = new AcceptEvents({
     rules: {
       isBlocked: blockedBy(host),
+      browserExternalIds: config.browserExternalIds,
       violationOf: (event, properties) => trackingPlan.violationOf(event, properties),
     },
     queue,
@@ -58,6 +61,8 @@ export function createIngestionRoom(host: Host): Room {
     accept,
     queue,
     capacity,
+    rates: new EventRates(config.browserRate),
+    monotonicMs,
     bodies,
     meter,
     onLogFailed: (cause) =>
@@ -71,22 +76,22 @@ export function createIngestionRoom(host: Host): Room {
   const replay = new ReplayRejected({
     archive,
     accept,
+    putBack: async (topic, record) => void (await host.log.append(topic, [record])),
     clock: host.clock,
     maxEventBytes: config.imports.maxEventBytes,
   });
   const hasToken = (authorization: string | undefined): boolean =>
     hasApiToken(host.credentials, authorization);
-  const grpc = ingestionBinding({
-    door,
-    archive,
-    replay,
-    ...config.events,
-    hasToken,
-  });
+  const grpcParts = { door, archive, replay, ...config.events, hasToken };
+  const grpc = new IngestionGrpc(grpcParts);
   return {
     name: 'ingestion',
-    routes: (http) => mountFrontDoor(http, { door, limits: config, hasToken }),
-    grpc: [grpc],
+    routes: async (http) => {
+      // Scopes of their own: the front door reads its bodies itself.
+      await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config, hasToken }));
+      await http.register(async (scope) => mountRejected(scope, { ingestion: grpc, hasToken }));
+    },
+    grpc: [ingestionBinding(grpc, grpcParts)],
     start: () => Promise.resolve(),
     readiness: () =>
       Promise.resolve(

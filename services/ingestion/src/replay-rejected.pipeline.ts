@@ -1,20 +1,35 @@
 // In:      ids of rejected records, as ListRejected gives them.
-// Out:     the originals to events.accepted.v1, through the same checks as new events; a verdict for each.
-// Order:   the order of the ids, per origin.
-// Failure: what is refused again stays as it was in the rejected topic. A replay keeps messageId, time and source, so
-//          doing it twice changes nothing: profiles drops what it has seen.
-import type { AcceptedEvent, JsonObject, RejectedEvent } from '@rapport/contracts';
+// Out:     events to events.accepted.v1, through the same checks as new ones where they were refused here; records of
+//          other topics back to the topic and under the key that they had; a verdict for each.
+// Order:   the order of the ids, per key.
+// Failure: what is refused again stays as it was in the rejected topic. A replay keeps messageId, time, source and ids,
+//          so doing it twice changes nothing: every room drops what it has seen.
+import {
+  cloudEventHeaders,
+  maxOriginalBytes,
+  placeOf,
+  readValue,
+  topics,
+  type AcceptedEvent,
+  type JsonObject,
+  type RejectedEvent,
+  type TopicValues,
+} from '@rapport/contracts';
 import type { Clock } from '@rapport/kernel';
 import type { AcceptEvents } from './accept-events.pipeline.js';
 import { correctedInstant, formatInstant, parseInstant } from './domain/instants.js';
 import { parseJson } from './domain/parse-json.js';
 import type { Verdict } from './domain/verdicts.js';
 import type { IngestionErrorCode } from './ingestion.errors.js';
+import type { SinkRecord } from './ports/event-sink.js';
 import type { RejectedArchive } from './ports/rejected-archive.js';
+import { ingestionStage } from './steps/check-event.js';
 
 export interface ReplayParts {
   readonly archive: RejectedArchive;
   readonly accept: AcceptEvents;
+  /** Appends a record to a topic; resolves when it is durable. */
+  readonly putBack: (topic: string, record: SinkRecord) => Promise<void>;
   readonly clock: Clock;
   readonly maxEventBytes: number;
 }
@@ -36,6 +51,15 @@ export class ReplayRejected {
       );
     }
     const { rejection } = archived;
+    if (rejection.document !== undefined) {
+      return refused(
+        id,
+        'INGESTION_REPLAY_INCOMPLETE',
+        `${id}: ${placeOf(rejection)} is a stored document and cannot be replayed; it was set aside, and the room has gone on without it`,
+      );
+    }
+    const topic = rejection.position?.topic;
+    if (topic !== undefined && isReadTopic(topic)) return await this.#putBack(id, topic, rejection);
     const original = originalOf(rejection);
     if (original === undefined) {
       return refused(
@@ -47,6 +71,25 @@ export class ReplayRejected {
     return isAccepted(original, rejection)
       ? await this.#readmit(original)
       : await this.#acceptAgain(original, rejection);
+  }
+
+  /** A record that is no event of the front door goes back to where it came from. */
+  async #putBack(id: string, topic: keyof TopicValues, rejection: RejectedEvent): Promise<Verdict> {
+    const { original, key, messageId = id, rejectedAt } = rejection;
+    const value = Buffer.from(original, 'utf8');
+    if (value.byteLength >= maxOriginalBytes || key === undefined || key === '') {
+      return refused(
+        messageId,
+        'INGESTION_REPLAY_INCOMPLETE',
+        `${id}: the original was cut at 32 KiB or its key is not known; append it again from where it came`,
+      );
+    }
+    const read = readValue(topic, value);
+    if ('problem' in read) return refused(messageId, 'INGESTION_REPLAY_UNREADABLE', `${id}: ${read.problem}`);
+    const timestampMs = this.parts.clock.now();
+    const headers = cloudEventHeaders(topic, messageId, rejectedAt);
+    await this.parts.putBack(topic, { key, value, headers, timestampMs });
+    return { messageId, accepted: true };
   }
 
   /** Another room refused it after it had been accepted here: it goes back as it was. */
@@ -67,6 +110,7 @@ export class ReplayRejected {
         events: [timedAsReceived(original, rejection)],
         arrival: {
           source: rejection.source ?? 'unknown',
+          ...(rejection.trust === undefined ? {} : { trust: rejection.trust }),
           receivedAtMs,
           receivedAt: formatInstant(receivedAtMs),
           sentAt: undefined,
@@ -100,12 +144,19 @@ function originalOf(rejection: RejectedEvent): JsonObject | undefined {
   }
 }
 
-function isAccepted(
+/** Topics whose records are read by rooms, but for those that hold events: these go through the front door again. */
+const isReadTopic = (topic: string): topic is keyof TopicValues =>
+  topic === topics.identityChanged.name ||
+  topic === topics.profilesChanged.name ||
+  topic === topics.messagesRequested.name ||
+  topic === topics.decisionsMade.name;
+
+/** Whether another room refused an event as it had been accepted. */
+const isAccepted = (
   original: JsonObject | AcceptedEvent,
-  rejection: RejectedEvent,
-): original is AcceptedEvent {
-  return rejection.stage !== 'ingestion' && 'origin' in original && Array.isArray(original.identifiers);
-}
+  { stage, original: text }: RejectedEvent,
+): original is AcceptedEvent =>
+  stage !== ingestionStage && !('problem' in readValue(topics.accepted.name, Buffer.from(text, 'utf8')));
 
 /** The event with the time that it would have got when it first came, so that the delay until the replay does not move it. */
 function timedAsReceived(original: JsonObject, rejection: RejectedEvent): JsonObject {

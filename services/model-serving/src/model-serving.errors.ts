@@ -13,6 +13,9 @@ const statuses = {
   /** The folder, file, manifest or golden cases of a version are not in order. */
   MODELS_VERSION_BROKEN: 'conflict',
   MODELS_LOAD_FAILED: 'unavailable',
+  /** The process that held the model ended while it computed; it is started again. */
+  MODELS_CRASHED: 'unavailable',
+  MODELS_TOO_LARGE: 'too_large',
   MODELS_LIMIT_INVALID: 'invalid',
   MODELS_UNSUPPORTED: 'unimplemented',
   MODELS_BUSY: 'exhausted',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Module } from '@nestjs/common';
 import { inferenceProto, modelsProto } from '@rapport/contracts';
-import { HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { FolderModelFiles } from './adapters/folder-model-files.js';
 import { onnxRuntime } from './adapters/onnx-runtime.js';
@@ -18,7 +18,7 @@ import { ModelShelf } from './steps/model-shelf.js';
 import { InferenceGrpc } from './transport/inference.grpc.js';
 import { inferenceRoutes } from './transport/inference.http.js';
 import { ModelsGrpc } from './transport/models.grpc.js';
-import { ProfileChangesConsumer } from './transport/profile-changes.consumer.js';
+import { ProfileChangesConsumer, recommendationsStage } from './transport/profile-changes.consumer.js';
 import { createUpdateRecommendations } from './update-recommendations.pipeline.js';
 
 /** Nest's injection token for the room. */
@@ -32,15 +32,25 @@ export function createModelServingRoom(host: Host): Room {
     'model',
     'version',
   ]);
+  const crashes = telemetry.counter(
+    'rapport_models_crashes_total',
+    'Processes of models that ended by themselves',
+    ['model', 'version'],
+  );
   const observe = (model: string, version: string, seconds: number): void =>
     compute.observe({ model, version }, seconds);
+  const files = new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR));
   const shelf = new ModelShelf(
-    new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
+    files,
     createLoadVersion({
-      files: new FolderModelFiles(resolve(config.RAPPORT_MODELS_DIR)),
-      runtime: onnxRuntime,
+      files,
+      runtime: onnxRuntime(config.RAPPORT_MODELS_RUN_MAX),
       computedTraits: host.playbook.computedTraits,
       inlineMaxMs: config.RAPPORT_MODELS_INLINE_MAX_MS,
+      onCrash: (model, version, reason) => {
+        crashes.inc({ model, version });
+        telemetry.log.error({ model, version, reason }, 'the process of a model ended; it is started again');
+      },
     }),
     (model, version, reason) =>
       telemetry.log.error({ model, version, reason }, 'a model version is not served'),
@@ -72,13 +82,18 @@ export function createModelServingRoom(host: Host): Room {
       credentials: host.credentials,
       onBug: (thrown) => telemetry.log.error({ err: thrown }, 'inference over HTTP broke'),
     }),
+    // Models are loaded beside everything else: how each stands is its own (ModelReady), not this room's.
     start: async () => {
       await shelf.loadAll();
       await recommendations.start();
       started = true;
     },
-    readiness: async () => (started ? undefined : 'loading models and recommendation counts'),
-    settle: () => recommendations.settle(),
+    readiness: async () =>
+      started ? undefined : 'its model repository to be looked through and recommendation counts to be read',
+    settle: async () => {
+      await shelf.idle();
+      await recommendations.settle();
+    },
     stop: async () => {
       started = false;
       await recommendations.stop();
@@ -110,7 +125,10 @@ class Recommendations {
 
   async start(): Promise<void> {
     const { log, store: documents, clock, telemetry } = this.host;
-    const store = await DocumentRecommendationStore.open(documents);
+    const rejections = rejectionsOf(this.host, recommendationsStage);
+    const store = await DocumentRecommendationStore.open(documents, (document, thrown) =>
+      rejections.document(document, thrown),
+    );
     const counted = telemetry.counter(
       'rapport_models_interactions_total',
       'Item interactions counted for recommendations',
@@ -129,10 +147,11 @@ class Recommendations {
           counted.inc(report.counted);
           repeated.inc(report.repeated);
         },
-        onUnreadable: (place, reason) =>
-          telemetry.log.error({ place, reason }, 'a profile change could not be read'),
+        rejections,
         onRefreshFailed: (thrown) =>
           telemetry.log.warn({ err: thrown }, 'counts of other partitions were not refreshed'),
+        onCheckpointFailed: (thrown) =>
+          telemetry.log.warn({ err: thrown }, 'counts were not stored; it is tried again later'),
       },
       statistics,
     );

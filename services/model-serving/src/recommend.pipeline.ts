@@ -3,7 +3,7 @@
 // The ladder, each rung used when the ones before it left room: together with the items in view or the person's last
 // ones; popular in the person's segments; trending; popular. A stranger starts on the third.
 // Failure: an unknown person is a stranger, not an error; when profiles cannot be reached the answer is an error.
-import type { Clock } from '@rapport/kernel';
+import { isProfileId, type Clock } from '@rapport/kernel';
 import type { Seed } from './domain/recommendations/candidate-source.js';
 import type { ItemStatistics } from './domain/recommendations/item-statistics.js';
 import { climb, type Recommendation } from './domain/recommendations/ladder.js';
@@ -52,12 +52,12 @@ export function createRecommend({ statistics, store, profiles, clock }: Recommen
     if (limit > maxLimit)
       throw modelsError('MODELS_LIMIT_INVALID', `expected a limit of at most ${maxLimit}, got ${limit}`);
     // A caller who already holds the profile spares a call: decisions do.
-    const isProfileId = question.person.startsWith('p_') && !question.person.includes(':');
+    const isProfile = isProfileId(question.person);
     const sketch =
-      question.person === '' || (isProfileId && question.segments.length > 0)
+      question.person === '' || (isProfile && question.segments.length > 0)
         ? undefined
         : await profiles.sketch(question.person);
-    const profileId = sketch?.profileId ?? (isProfileId ? question.person : undefined);
+    const profileId = sketch?.profileId ?? (isProfile ? question.person : undefined);
     const [person] = profileId === undefined ? [] : await store.persons([profileId]);
     const excluded = new Set([...question.exclude, ...question.seeds]);
     const items = climb(

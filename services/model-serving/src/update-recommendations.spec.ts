@@ -20,7 +20,9 @@ let opened = 0;
 
 beforeAll(async () => {
   documents = await openDocumentStore({ kind: 'lmdb', path: folder });
-  store = await DocumentRecommendationStore.open(documents);
+  store = await DocumentRecommendationStore.open(documents, (_document, thrown) =>
+    Promise.reject(thrown as Error),
+  );
 });
 afterAll(async () => {
   await documents.close();

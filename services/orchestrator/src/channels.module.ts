@@ -1,7 +1,7 @@
 import { cloudEventHeaders, encodeJson, topics, type Delivery } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, VirtualClock } from '@rapport/kernel';
-import type { Host } from '@rapport/service-host';
+import { rejectionsOf, type Host } from '@rapport/service-host';
 import { channelsOf } from './adapters/channels/registry.js';
 import { DocumentChannelSwitches, switchCollection } from './adapters/document-channel-switches.js';
 import { deliveryCollection, DocumentDeliveryStore } from './adapters/document-delivery-store.js';
@@ -13,7 +13,7 @@ import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import type { Channel } from './ports/channel.js';
 import type { MailSink } from './ports/mail-sink.js';
 import { DueTimers, takenOver } from './steps/due-timers.js';
-import { consumeRequestedMessages } from './transport/requested-messages.consumer.js';
+import { consumeRequestedMessages, deliverStage } from './transport/requested-messages.consumer.js';
 
 interface Line {
   readonly channel: Channel;
@@ -93,12 +93,18 @@ export class ChannelParts {
   async #open(name: string, channel: Channel): Promise<Line> {
     const { log, clock, telemetry } = this.host;
     const store = new DocumentDeliveryStore(this.#deliveries);
+    const rejections = rejectionsOf(this.host, deliverStage);
     const deliver = new DeliverMessages({
       name,
       channel,
       store,
       clock,
       record: async (deliveries) => this.#record(deliveries),
+      reject: async (state, thrown) =>
+        rejections.document(
+          { collection: deliveryCollection.name, id: state.messageId, content: state },
+          thrown,
+        ),
       retryWaitsMs: this.config.retryWaitsMs,
       onDue: (partition, dueMs) => timers.note(partition, dueMs),
       onSent: (outcome) => this.metrics.tried(name, outcome),
@@ -121,6 +127,7 @@ export class ChannelParts {
       channel: name,
       deliver,
       timers,
+      rejections,
       onFailure: ({ partition, thrown, retryInMs }) =>
         telemetry.log.error(
           { channel: name, partition, cause: messageOf(thrown), retryInMs },

@@ -4,7 +4,7 @@
 // Failure: what may work later is tried again with growing waits from a durable timer, so no partition is held up;
 // after the last try it is recorded as failed. A crash between sending and writing sends again under the same id.
 import type { Delivery, RequestedMessage } from '@rapport/contracts';
-import { messageOf, type Clock } from '@rapport/kernel';
+import { messageOf, sparing, type Clock } from '@rapport/kernel';
 import type { Channel, SendResult } from './ports/channel.js';
 import type { DeliveryState, DeliveryStore, StoredDelivery } from './ports/delivery-store.js';
 
@@ -14,6 +14,8 @@ export interface DeliverMessagesPorts {
   readonly store: DeliveryStore;
   /** Resolves when the deliveries are durable in `deliveries.recorded.v1`. */
   readonly record: (deliveries: readonly Delivery[]) => Promise<void>;
+  /** Puts a message that cannot be gone on with into `events.rejected.v1`; resolves when it is durable. */
+  readonly reject: (state: DeliveryState, thrown: unknown) => Promise<void>;
   readonly clock: Clock;
   /** Waits before the tries after the first. */
   readonly retryWaitsMs: readonly number[];
@@ -70,6 +72,13 @@ export class DeliverMessages {
       if (left.length === 0) return;
       await this.#record(left);
     }
+  }
+
+  /** What the log can never take of an end stays in the store and the rejected topic alone. */
+  async #leaveUnrecorded({ state, version }: StoredDelivery, thrown: unknown): Promise<void> {
+    await this.ports.reject(state, thrown);
+    const { unrecorded: _unrecorded, ...rest } = state;
+    await this.ports.store.write([{ state: rest, version }]);
   }
 
   #claim(partition: number, message: RequestedMessage): DeliveryState {
@@ -140,7 +149,14 @@ export class DeliverMessages {
   }
 
   async #record(ended: readonly StoredDelivery[]): Promise<void> {
-    if (ended.length === 0) return;
+    await sparing(
+      ended,
+      async (some) => this.#recordAll(some),
+      async (one, thrown) => this.#leaveUnrecorded(one, thrown),
+    );
+  }
+
+  async #recordAll(ended: readonly StoredDelivery[]): Promise<void> {
     await this.ports.record(ended.map(({ state }) => toDelivery(state)));
     await this.ports.store.write(
       ended.map(({ state: { unrecorded: _unrecorded, ...state }, version }) => ({ state, version })),

@@ -1,7 +1,7 @@
 import { cloudEventHeaders, encodeJson, topics, type RequestedMessage } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, VirtualClock } from '@rapport/kernel';
-import type { Host } from '@rapport/service-host';
+import { rejectionsOf, type Host } from '@rapport/service-host';
 import { DocumentJourneyStore, journeyCollection } from './adapters/document-journey-store.js';
 import { DocumentLiftStore, outcomeCollection, sumsCollection } from './adapters/document-lift-store.js';
 import { LateCollection } from './adapters/late-collection.js';
@@ -13,7 +13,7 @@ import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import { RunJourneys } from './run-journeys.pipeline.js';
 import { awaitUpstream } from './steps/await-upstream.js';
 import { DueTimers, takenOver } from './steps/due-timers.js';
-import { consumeProfileChanges } from './transport/profile-changes.consumer.js';
+import { consumeProfileChanges, journeysStage } from './transport/profile-changes.consumer.js';
 
 /** How old the sums behind GET /v1/tactics may be. */
 const keepSumsEveryMs = 500;
@@ -27,6 +27,7 @@ export class JourneyParts {
   readonly #lift: MeasureLift;
   readonly #timers: DueTimers;
   readonly #collections;
+  readonly #rejections;
   readonly #handovers = new Set<Promise<void>>();
   #consumer: Consumer | undefined;
   #keeping: NodeJS.Timeout | undefined;
@@ -45,6 +46,8 @@ export class JourneyParts {
     this.#collections = [journeys, outcomes, sums];
     this.store = new DocumentJourneyStore(journeys);
     this.lifts = new DocumentLiftStore(outcomes, sums);
+    const rejections = rejectionsOf(host, journeysStage);
+    this.#rejections = rejections;
     const partitionOf = (profileId: string): number =>
       host.log.partitionOf(topics.profilesChanged.name, profileId);
     this.#journeys = new RunJourneys({
@@ -53,6 +56,11 @@ export class JourneyParts {
       caps: decisions.caps,
       feed: decisions.feed,
       request: async (messages) => this.#request(messages),
+      reject: async (state, thrown) =>
+        rejections.document(
+          { collection: journeyCollection.name, id: state.profileId, content: state },
+          thrown,
+        ),
       plans: readJourneys(host.playbook.journeys),
       partitionOf,
       maxAgeMs: config.RAPPORT_JOURNEY_MAX_AGE,
@@ -63,6 +71,11 @@ export class JourneyParts {
       people: decisions.people,
       tactics: decisions.book.byName,
       partitionOf,
+      reject: async (state, thrown) =>
+        rejections.document(
+          { collection: outcomeCollection.name, id: state.profileId, content: state },
+          thrown,
+        ),
       onHandover: (partition) => this.#kick(partition),
     });
     this.#timers = new DueTimers({
@@ -95,6 +108,7 @@ export class JourneyParts {
       journeys: this.#journeys,
       lift: this.#lift,
       timers: this.#timers,
+      rejections: this.#rejections,
       onFailure: (failure) => this.#failed(failure),
     });
     this.#keeping = setInterval(() => void this.#keepSums(), keepSumsEveryMs).unref();

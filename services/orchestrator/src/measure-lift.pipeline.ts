@@ -4,7 +4,7 @@
 // happened between a decision and the moment it was seen here. Applying anything twice changes nothing.
 // Failure: people's documents are the truth and written first; a partition's sums are made anew from them on takeover.
 import type { DecisionRecord, ProfileChange } from '@rapport/contracts';
-import type { ProfileId } from '@rapport/kernel';
+import { isPoison, type ProfileId } from '@rapport/kernel';
 import {
   armOf,
   mergeOutcomes,
@@ -29,6 +29,8 @@ export interface MeasureLiftPorts {
   readonly people: Pick<PersonReader, 'events'>;
   readonly tactics: ReadonlyMap<string, Tactic>;
   readonly partitionOf: (profileId: string) => number;
+  /** Puts the document of a person that cannot be counted into `events.rejected.v1`; resolves when it is durable. */
+  readonly reject: (state: PersonOutcomes, thrown: unknown) => Promise<void>;
   /** Tells that a partition has something to take over from another. */
   readonly onHandover: (partition: number) => void;
 }
@@ -61,7 +63,10 @@ export class MeasureLift {
   async takeOver(partition: number): Promise<void> {
     const sums: Sums = new Map();
     for await (const people of this.ports.store.ofPartition(partition)) {
-      for (const { state } of people) recount(sums, { ...state, exposures: {} }, state);
+      for (const person of people) {
+        const { state } = person;
+        await this.#orSetAside(person, () => recount(sums, { ...state, exposures: {} }, state));
+      }
     }
     this.#byPartition.set(partition, sums);
     await this.takeHandovers(partition);
@@ -132,18 +137,33 @@ export class MeasureLift {
     for (;;) {
       const given = await this.ports.store.handovers(partition, handoverPage);
       if (given.length === 0) return;
-      for (const { state: from, version } of given) {
-        const into = from.mergedInto;
-        if (into !== undefined) {
-          await this.#update(partition, [into], async (own) =>
-            Promise.resolve(mergeOutcomes(from, own, this.ports.tactics)),
-          );
-        }
-        // On a conflict the giver got more meanwhile: it is still in the index and comes again.
-        const { handoverTo: _to, ...rest } = from;
-        const exposures = into === undefined ? from.exposures : {};
-        await this.ports.store.write([{ state: { ...rest, exposures }, version }]);
-      }
+      for (const giver of given) await this.#orSetAside(giver, () => this.#handOver(partition, giver));
+    }
+  }
+
+  async #handOver(partition: number, { state: from, version }: StoredOutcomes): Promise<void> {
+    const into = from.mergedInto;
+    if (into !== undefined) {
+      await this.#update(partition, [into], async (own) =>
+        Promise.resolve(mergeOutcomes(from, own, this.ports.tactics)),
+      );
+    }
+    // On a conflict the giver got more meanwhile: it is still in the index and comes again.
+    const { handoverTo: _to, ...rest } = from;
+    const exposures = into === undefined ? from.exposures : {};
+    await this.ports.store.write([{ state: { ...rest, exposures }, version }]);
+  }
+
+  /** Where a person's document is to blame it is taken out of everything, and the others go on. */
+  async #orSetAside({ state, version }: StoredOutcomes, work: () => Promise<void> | void): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      if (!isPoison(thrown)) throw thrown;
+      await this.ports.reject(state, thrown);
+      const { profileId, partition } = state;
+      const emptied: PersonOutcomes = { profileId, partition, exposures: {}, isSetAside: true };
+      await this.ports.store.write([{ state: emptied, version }]);
     }
   }
 
@@ -202,7 +222,7 @@ export class MeasureLift {
       const changed: { before: PersonOutcomes; after: StoredOutcomes }[] = [];
       for (const [index, profileId] of open.entries()) {
         const known = stored[index];
-        if (known === undefined && onlyKnown) continue;
+        if (known === undefined ? onlyKnown : known.state.isSetAside === true) continue;
         const before = known?.state ?? { profileId, partition, exposures: {} };
         const after = this.#handingOver(await change(before));
         if (after === before) this.#met.note(partition, before);
@@ -233,22 +253,29 @@ export class MeasureLift {
 const countedOf = (person: PersonOutcomes): PersonOutcomes['exposures'] =>
   person.handoverTo === undefined ? person.exposures : {};
 
-/** Takes away what counted before and adds what counts now; an exposure that is the same object stayed as it was. */
+/**
+ * Takes away what counted before and adds what counts now; an exposure that is the same object stayed as it was. All of
+ * a person or, where it throws, nothing.
+ */
 function recount(sums: Sums, before: PersonOutcomes, after: PersonOutcomes): void {
   const former = countedOf(before);
   const present = countedOf(after);
-  for (const tactic in former) {
-    const exposure = former[tactic];
-    if (exposure !== undefined && present[tactic] !== exposure) count(sums, tactic, exposure, -1);
-  }
-  for (const tactic in present) {
-    const exposure = present[tactic];
-    if (exposure !== undefined && former[tactic] !== exposure) count(sums, tactic, exposure, 1);
+  const counts = [...countsOf(former, present, -1), ...countsOf(present, former, 1)];
+  for (const { tactic, arm, outcome, by } of counts) {
+    let arms = sums.get(tactic);
+    if (arms === undefined) sums.set(tactic, (arms = { treated: noSums, holdout: noSums }));
+    arms[arm] = withPerson(arms[arm], outcome, by);
   }
 }
 
-function count(sums: Sums, tactic: string, exposure: Exposure, by: 1 | -1): void {
-  let arms = sums.get(tactic);
-  if (arms === undefined) sums.set(tactic, (arms = { treated: noSums, holdout: noSums }));
-  arms[exposure.arm] = withPerson(arms[exposure.arm], outcomeOf(exposure), by);
+function* countsOf(
+  these: Readonly<Record<string, Exposure>>,
+  others: Readonly<Record<string, Exposure>>,
+  by: 1 | -1,
+) {
+  for (const tactic in these) {
+    const exposure = these[tactic];
+    if (exposure !== undefined && others[tactic] !== exposure)
+      yield { tactic, arm: exposure.arm, outcome: outcomeOf(exposure), by };
+  }
 }

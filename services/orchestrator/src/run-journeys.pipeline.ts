@@ -3,13 +3,15 @@
 // Failure: state and what is still to be published are one document write by compare-and-set; a crash before it repeats
 // the work with the same ids, a crash after it publishes what the document holds. Versions already applied are dropped.
 import type { DecisionRecord, ProfileChange, RequestedMessage } from '@rapport/contracts';
-import type { ProfileId } from '@rapport/kernel';
+import { messageOf, sparing, type ProfileId } from '@rapport/kernel';
 import {
   applyMoment,
+  cancelled,
   firstDue,
   momentsOf,
   noJourneys,
   segmentsBefore,
+  settled,
   withInstance,
   type JourneyPlan,
   type Moment,
@@ -28,6 +30,8 @@ export interface RunJourneysPorts {
   readonly feed: DecisionFeed;
   /** Resolves when the messages are durable in `messages.requested.v1`. */
   readonly request: (messages: readonly RequestedMessage[]) => Promise<void>;
+  /** Puts the document of a person that cannot be gone on with into `events.rejected.v1`; resolves when it is durable. */
+  readonly reject: (state: PersonJourneys, thrown: unknown) => Promise<void>;
   readonly plans: readonly JourneyPlan[];
   readonly partitionOf: (profileId: string) => number;
   readonly maxAgeMs: number;
@@ -77,7 +81,13 @@ export class RunJourneys {
       // One that stays due (its profile just went into another) is left for the change that says so.
       for (const { state } of fresh) seen.add(state.profileId);
       const ids = fresh.map(({ state }) => state.profileId);
-      moved += await this.#updateAll(partition, ids, async (state) => this.#fire(state, untilMs));
+      const fire = async (some: readonly ProfileId[]): Promise<void> => {
+        moved += await this.#updateAll(partition, some, async (state) => this.#fire(state, untilMs));
+      };
+      await sparing(ids, fire, async (id, thrown) => {
+        moved++;
+        await this.#giveUp(id, thrown);
+      });
     }
   }
 
@@ -88,6 +98,25 @@ export class RunJourneys {
       if (left.length === 0) return;
       await this.#publish(left);
     }
+  }
+
+  /** Steps of a person that can never be decided end what waits, visibly; the person may start anew. */
+  async #giveUp(profileId: ProfileId, thrown: unknown): Promise<void> {
+    const [stored] = await this.ports.store.getMany([profileId]);
+    if (stored === undefined) throw thrown;
+    await this.ports.reject(stored.state, thrown);
+    const reason = `it could not be decided: ${messageOf(thrown)}`;
+    const ended = stored.state.instances.map((one) =>
+      one.state === 'waiting' ? cancelled(one, reason) : one,
+    );
+    await this.ports.store.write([{ state: settled(stored.state, ended), version: stored.version }]);
+  }
+
+  /** What a person holds and the log can never take stays in the rejected topic alone. */
+  async #dropOutbox({ state, version }: StoredJourneys, thrown: unknown): Promise<void> {
+    await this.ports.reject(state, thrown);
+    const { outbox: _outbox, unpublished: _unpublished, ...rest } = state;
+    await this.ports.store.write([{ state: rest, version }]);
   }
 
   /** Reads, changes and writes people until each write stood; publishes what they now hold. Answers how many changed. */
@@ -121,8 +150,14 @@ export class RunJourneys {
   }
 
   async #publish(people: readonly StoredJourneys[]): Promise<void> {
-    const full = people.filter(({ state }) => state.outbox !== undefined);
-    if (full.length === 0) return;
+    await sparing(
+      people.filter(({ state }) => state.outbox !== undefined),
+      async (full) => this.#publishAll(full),
+      async (one, thrown) => this.#dropOutbox(one, thrown),
+    );
+  }
+
+  async #publishAll(full: readonly StoredJourneys[]): Promise<void> {
     const messages = full.flatMap(({ state }) => state.outbox?.messages ?? []);
     const decisions = full.flatMap(({ state }) => state.outbox?.decisions ?? []);
     await Promise.all([this.ports.feed.publish(decisions), this.ports.request(messages)]);

@@ -2,8 +2,6 @@
 export const profilesErrors = {
   /** A definition cannot be compiled; the message lists every problem. The room does not start. */
   definitionsInvalid: 'PROFILES_DEFINITIONS_INVALID',
-  /** A record of the log is not the JSON that its topic promises. Goes to the rejected topic. */
-  recordUnreadable: 'PROFILES_RECORD_UNREADABLE',
   /** An event could be read but not folded. Goes to the rejected topic. */
   foldFailed: 'PROFILES_FOLD_FAILED',
   /** Documents kept changing under this worker; the batch is delivered again. */

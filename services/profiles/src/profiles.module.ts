@@ -2,9 +2,17 @@ import { Module } from '@nestjs/common';
 import { identityProto, ingestionProto, modelsProto, partitionCount } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
-import { hasApiToken, HOST, ownWriteKey, Rooms, type Host, type Room } from '@rapport/service-host';
+import {
+  hasApiToken,
+  HOST,
+  ownWriteKey,
+  rejectionsOf,
+  Rooms,
+  type Host,
+  type Room,
+} from '@rapport/service-host';
 import { DocumentIdentifierIndex } from './adapters/document-identifier-index.js';
-import { DocumentPeopleStore } from './adapters/document-people-store.js';
+import { DocumentPeopleStore, peopleCollection } from './adapters/document-people-store.js';
 import { DocumentSegmentMembers } from './adapters/document-segment-members.js';
 import { DocumentTimeline } from './adapters/document-timeline.js';
 import { ServiceIdentityDirectory } from './adapters/identity-directory.js';
@@ -99,6 +107,7 @@ export function createProfilesRoom(host: Host): Room {
     }),
     stop: async () => {
       open?.timers.stop();
+      open?.predictor.stop();
       open?.changeWatch.stop();
       // A sweep that waits for the consumer ends with it.
       await Promise.all([open?.sweep.stop(), open?.consumer.stop()]);
@@ -126,10 +135,10 @@ async function openRoom(
   ]);
   const predictor = new ModelsPredictor(
     calls.to<modelsProto.ModelsService>(modelsProto.ModelsServiceDefinition),
-    () => performance.now(),
     (model, cause) =>
       telemetry.log.warn({ model, cause }, 'no scores; predictions keep what they were, or do not hold'),
   );
+  const rejections = rejectionsOf(host, 'profiles');
   const pipeline = new UpdateProfiles(
     {
       people,
@@ -143,6 +152,9 @@ async function openRoom(
       ),
       predictor,
       meter: counts,
+      reject: (refused) => rejections.reject(refused),
+      rejectPerson: (id, content, thrown) =>
+        rejections.document({ collection: peopleCollection, id, content }, thrown),
       now: () => clock.now(),
     },
     definitions,
@@ -183,6 +195,10 @@ async function openRoom(
       sweep.assign(partition);
     },
     onRevoked: (partition) => timers.revoke(partition),
+    onPoison: async (record, thrown) => {
+      await rejections.poison(record, thrown);
+      counts.events('rejected', 1);
+    },
     onFailure: (partition, thrown) =>
       telemetry.log.warn({ partition, cause: messageOf(thrown) }, 'a batch was not applied; it comes again'),
   });

@@ -163,7 +163,7 @@ describe('profiles', () => {
     expect(rejected).toHaveLength(3);
     expect(rejected[0]).toMatchObject({
       stage: 'profiles',
-      code: 'PROFILES_RECORD_UNREADABLE',
+      code: 'RECORD_UNREADABLE',
       original: '{"type":',
       position: { topic: 'events.identified.v1', offset: 0 },
     });

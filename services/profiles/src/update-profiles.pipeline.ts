@@ -4,9 +4,10 @@
 // Order: per partition; what falls due before an event was received happens before it, at its own instant.
 // Failure: a batch that throws is delivered again. Events are claimed in the timeline first and people are written
 //      before their origins, so nothing is folded or told twice, and what was written but not told is told again.
-import { mapInTurns, runBatch, type Outcome, type ProfileId } from '@rapport/kernel';
+import { readRecords, rejectionOf, topics, type PlacedRecord, type Rejection } from '@rapport/contracts';
+import { sparing, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from './domain/definitions.js';
-import type { PlacedRecord } from './ports/change-feed.js';
+import type { Person } from './domain/person.js';
 import type { ProfilesPorts } from './ports/profiles-ports.js';
 import { profilesErrors } from './profiles.errors.js';
 import { applyEvents, PoisonEvent, type ForwardedEvent } from './steps/apply-events.js';
@@ -22,9 +23,9 @@ import { findHomes } from './steps/find-homes.js';
 import { OwnedPartition } from './steps/owned-partition.js';
 import type { FoundPerson, PeopleAtHand } from './steps/people-at-hand.js';
 import { readIdentified, type ReadEvent } from './steps/read-identified.js';
-import { newestByProfile, readMembership } from './steps/read-memberships.js';
-import { rejectRecords } from './steps/reject-records.js';
+import { newestByProfile } from './steps/read-memberships.js';
 import { scorePeople } from './steps/score-people.js';
+import { setAside } from './steps/set-aside.js';
 import { tellChanges } from './steps/tell-changes.js';
 import { writePeople } from './steps/write-people.js';
 
@@ -89,18 +90,14 @@ export class UpdateProfiles {
 
   /** Events: read, claim their places in the timeline, apply to whom they belong, score, write, tell. */
   async identified(batch: PartitionBatch): Promise<void> {
-    let reads = await this.#readable(batch, readIdentified);
+    const identified = await readIdentified(batch.records);
+    await this.#reject(identified.refused);
+    let { reads } = identified;
     for (;;) {
       const poison = await this.#foldOrFind(batch, reads);
       if (poison === undefined) break;
       await releaseEvent(this.ports.timeline, batch.partition, poison.read);
-      await rejectRecords(
-        this.ports.feed,
-        batch,
-        [{ record: poison.read, code: profilesErrors.foldFailed, detail: poison.message }],
-        this.ports.now(),
-      );
-      this.ports.meter.events('rejected', 1);
+      await this.#reject([rejectionOf(poison.read.placed, profilesErrors.foldFailed, poison.message)]);
       reads = reads.filter(({ offset }) => offset !== poison.read.offset);
     }
     this.#partitions.get(batch.partition)?.handled(batch.records.length);
@@ -111,7 +108,9 @@ export class UpdateProfiles {
 
   /** Memberships: read, take over those that are newer, score, write, index, tell. */
   async identityChanged(batch: PartitionBatch): Promise<void> {
-    const changes = newestByProfile(await this.#readable(batch, readMembership));
+    const { read: readable, refused } = await readRecords(topics.identityChanged.name, batch.records);
+    await this.#reject(refused);
+    const changes = newestByProfile(readable.map(({ value }) => value));
     await this.#within(batch.partition, batch.owned, async (owned) => {
       const found = await owned.hand.people(changes.map(({ profileId }) => profileId));
       const read = changes.map((change) => ({ ...(found.get(change.profileId) as FoundPerson), change }));
@@ -131,23 +130,24 @@ export class UpdateProfiles {
     });
   }
 
+  /** A record that this room fails on, whatever is done: its place in the timeline is free again. */
+  async unclaim(record: PlacedRecord): Promise<void> {
+    if (record.topic !== topics.identified.name) return;
+    for (const read of (await readIdentified([record])).reads)
+      await releaseEvent(this.ports.timeline, record.partition, read);
+  }
+
   /** Fires what is due in a partition up to and at an instant, for at most 200 people; answers for how many. */
   async fireDue(partition: number, atMs: number, isOwned: () => boolean): Promise<number> {
-    return await this.#within(partition, isOwned, async (owned) => {
-      const due = await this.ports.people.due(partition, atMs, timersPerBatch);
-      if (due.length === 0) return 0;
-      const people = [...(await owned.hand.people(due)).values()].map(({ person }) => person);
-      const work = await owned.begin(isOwned, true);
-      for (const person of people) {
-        work.change(person);
-        person.fireDue(atMs);
-      }
-      await this.#write(work);
-      await this.#tell(owned, work, []);
-      owned.hand.keep(people);
-      this.ports.meter.timersFired(due.length);
-      return due.length;
-    });
+    const due = await this.#within(partition, isOwned, async () =>
+      this.ports.people.due(partition, atMs, timersPerBatch),
+    );
+    const fire = async (ids: readonly ProfileId[]): Promise<void> => {
+      await this.#decide(partition, isOwned, ids, (person) => person.fireDue(atMs));
+      this.ports.meter.timersFired(ids.length);
+    };
+    await sparing(due, fire, (id, thrown) => setAside(this.ports, id, thrown));
+    return due.length;
   }
 
   /**
@@ -159,25 +159,42 @@ export class UpdateProfiles {
     after: ProfileId | undefined,
     isOwned: () => boolean,
   ): Promise<ProfileId | 'done' | undefined> {
-    return await this.#within(partition, isOwned, async (owned) => {
-      if (owned.isDecidedBy(this.definitions)) return 'done';
-      const page = await this.ports.people.page(after, peoplePerPage);
-      const stale = page.filter(
-        ({ value }) => value.partition === partition && value.definitions !== this.definitions.version,
-      );
-      const people = [...(await owned.hand.people(stale.map(({ id }) => id))).values()].map(
-        ({ person }) => person,
-      );
+    const page = await this.#within(partition, isOwned, async (owned) =>
+      owned.isDecidedBy(this.definitions) ? undefined : await this.ports.people.page(after, peoplePerPage),
+    );
+    if (page === undefined) return 'done';
+    const stale = page.filter(
+      ({ value }) => value.partition === partition && value.definitions !== this.definitions.version,
+    );
+    const renew = (ids: readonly ProfileId[]): Promise<void> =>
+      this.#decide(partition, isOwned, ids, (person) => person.advanceTo(this.ports.now()));
+    await sparing(
+      stale.map(({ id }) => id),
+      renew,
+      (id, thrown) => setAside(this.ports, id, thrown),
+    );
+    if (page.length === peoplePerPage) return page.at(-1)?.id;
+    await this.#within(partition, isOwned, async (owned) => owned.decidedBy(this.definitions));
+    return 'done';
+  }
+
+  /** Decides people as time has it, with no event. */
+  async #decide(
+    partition: number,
+    isOwned: () => boolean,
+    ids: readonly ProfileId[],
+    decide: (person: Person) => void,
+  ): Promise<void> {
+    await this.#within(partition, isOwned, async (owned) => {
+      const people = [...(await owned.hand.people(ids)).values()].map(({ person }) => person);
       const work = await owned.begin(isOwned, true);
       for (const person of people) {
         work.change(person);
-        person.advanceTo(this.ports.now());
+        decide(person);
       }
       await this.#write(work);
       await this.#tell(owned, work, []);
-      if (page.length === peoplePerPage) return page.at(-1)?.id;
-      await owned.decidedBy(this.definitions);
-      return 'done';
+      owned.hand.keep(people);
     });
   }
 
@@ -247,23 +264,8 @@ export class UpdateProfiles {
     this.options.onDue(work.partition, Math.min(...changes.map(({ person }) => person.dueMs)));
   }
 
-  /** What can be read of a batch; the rest goes to the rejected topic. */
-  async #readable<T>(
-    batch: PartitionBatch,
-    read: (record: PlacedRecord) => Outcome<T>,
-  ): Promise<readonly T[]> {
-    const { passed, refused } = await runBatch(
-      'profiles',
-      (records) => mapInTurns(records, read),
-      batch.records,
-    );
-    await rejectRecords(
-      this.ports.feed,
-      batch,
-      refused.map(({ input, code, detail }) => ({ record: input, code, detail })),
-      this.ports.now(),
-    );
-    this.ports.meter.events('rejected', refused.length);
-    return passed;
+  async #reject(rejections: readonly Rejection[]): Promise<void> {
+    await this.ports.reject(rejections);
+    this.ports.meter.events('rejected', rejections.length);
   }
 }

@@ -2,15 +2,25 @@ import proxy from '@fastify/http-proxy';
 import { fastify, type FastifyInstance } from 'fastify';
 import { Agent, fetch, type RequestInit } from 'undici';
 import type { RapportError } from '@rapport/kernel';
-import { loopbackHostOnly, type Tls } from '@rapport/service-host';
+import { clientAddress, loopbackHostOnly, type Tls } from '@rapport/service-host';
 import type { Listening } from './supervised-process.js';
 
 /** Services by the first parts of their routes; in the embedded form one process answers them all. */
 const routes: Readonly<Record<string, readonly string[]>> = {
   ingestion: [
-    ...['identify', 'track', 'page', 'screen', 'group', 'alias', 'batch', 'import', 'pixel', 'projects'].map(
-      (name) => `/v1/${name}`,
-    ),
+    ...[
+      'identify',
+      'track',
+      'page',
+      'screen',
+      'group',
+      'alias',
+      'batch',
+      'import',
+      'pixel',
+      'projects',
+      'rejected',
+    ].map((name) => `/v1/${name}`),
     ...['i', 't', 'p', 's', 'g', 'a', 'b', 'm'].map((letter) => `/v1/${letter}`),
   ],
   identity: ['/v1/identity'],
@@ -28,6 +38,8 @@ export interface GatewayOptions {
   readonly tls?: Tls | undefined;
   /** What the services get: names that this address may be called by. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Proxies before the gateway whose X-Forwarded-For is believed. Default none. */
+  readonly trustedProxies?: readonly string[];
 }
 
 interface ProcessAnswer {
@@ -45,12 +57,18 @@ interface ClockRequest {
 const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined =>
   answers.find(({ status }) => status !== 200);
 
-/** One HTTP address in front of the service processes, so that what works embedded works unchanged on a cluster. */
+/**
+ * One HTTP address in front of the service processes, so that what works embedded works unchanged on a cluster. It tells
+ * them the client's address in X-Forwarded-For: the one that it has itself made out, in place of what came in.
+ */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
   const { tls } = options;
+  const trustedProxies = options.trustedProxies ?? [];
+  const timeouts = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 };
   const http = fastify({
-    https: tls?.own ?? null,
     bodyLimit: 8 << 20,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    ...(tls?.own === undefined ? { http: timeouts } : { https: { ...tls.own, ...timeouts } }),
     routerOptions: { maxParamLength: 512 },
   }) as unknown as FastifyInstance;
   const connect = tls?.ca === undefined ? {} : { ca: tls.ca };
@@ -78,10 +96,19 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     for (const prefix of prefixes) {
       await http.register(proxy, {
         upstream: '',
-        ...(tls === undefined ? {} : { undici: { connect } }),
         prefix,
         rewritePrefix: prefix,
-        replyOptions: { getUpstream: () => next(service) },
+        // As many as come in: who holds one open keeps nobody from another.
+        undici: { connections: null, pipelining: 1, connect },
+        replyOptions: {
+          getUpstream: () => next(service),
+          rewriteRequestHeaders: (request, headers) => ({
+            ...headers,
+            'x-forwarded-for': clientAddress(request),
+            'x-forwarded-host': request.host,
+            'x-forwarded-proto': request.protocol,
+          }),
+        },
         preHandler: (_request, reply, done) => {
           if (options.replicasOf(service).length > 0) return done();
           const message = `${service} is not ready; try again in a second`;
@@ -128,7 +155,10 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     });
     const refused = refusalOf(answers);
     if (refused) return await reply.code(refused.status).send(refused.body);
-    return Object.assign({}, ...answers.map(({ body }) => body)) as Record<string, unknown>;
+    const together = (part: string): object =>
+      Object.assign({}, ...answers.map(({ body }) => body[part])) as object;
+    const parts = { rejected: together('rejected'), lags: together('lags') };
+    return Object.assign({}, ...answers.map(({ body }) => body), parts) as Record<string, unknown>;
   });
   // Where virtual time stands. Who missed it, or started since, is told before anything settles.
   let standsAtMs = -Infinity;

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startKafka, startMongo, type LocalKafka, type LocalMongo } from '@rapport/local-engines';
 import {
+  formatWriteKeys,
   loadCredentials,
   readHostConfig,
   settleTopics,
@@ -54,7 +55,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       RAPPORT_KAFKA_BROKERS: environment['RAPPORT_KAFKA_BROKERS'] ?? (kafka?.brokers ?? []).join(','),
       RAPPORT_DOCUMENT_STORE: 'mongodb',
       RAPPORT_MONGODB_URI: environment['RAPPORT_MONGODB_URI'] ?? mongo?.uri ?? '',
-      RAPPORT_WRITE_KEYS: [...credentials.sources].map(([key, source]) => `${source}=${key}`).join(','),
+      RAPPORT_WRITE_KEYS: formatWriteKeys(credentials.sources),
       RAPPORT_API_TOKEN: credentials.apiToken,
       NODE_OPTIONS: '',
     };
@@ -65,6 +66,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       ...options,
       environment: shared,
       httpPort: config.RAPPORT_HTTP_PORT,
+      trustedProxies: config.trustedProxies,
       graceMs: config.RAPPORT_STOP_GRACE,
     });
     return {

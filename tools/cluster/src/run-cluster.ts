@@ -27,6 +27,8 @@ export interface RunClusterOptions {
   /** Processes per service. Default 1 each. */
   readonly replicas?: Partial<Record<ClusterService, number>>;
   readonly httpPort: number;
+  /** Proxies before the gateway whose X-Forwarded-For is believed. Default none. */
+  readonly trustedProxies?: readonly string[];
   readonly graceMs: number;
   /** Keep one process ready to take the place of the next that dies. Default true. */
   readonly spare?: boolean;
@@ -101,6 +103,8 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
         ...options.environment,
         ...options.environmentNow?.(),
         ...addresses,
+        // The gateway, which has told whom it speaks for; nobody else reaches these ports.
+        RAPPORT_TRUSTED_PROXIES: 'loopback',
         RAPPORT_INSTANCE: name,
         RAPPORT_HTTP_PORT: '0',
         RAPPORT_METRICS_PORT: '0',
@@ -130,7 +134,13 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
   const { environment } = options;
   const tls = readTls(environment);
   const dispatcher = new Agent({ connect: tls?.ca === undefined ? {} : { ca: tls.ca } });
-  const gateway = await createGateway({ replicasOf, services: clusterServices, tls, environment });
+  const gateway = await createGateway({
+    replicasOf,
+    services: clusterServices,
+    trustedProxies: options.trustedProxies ?? [],
+    tls,
+    environment,
+  });
   const stop = async (): Promise<void> => {
     // All before any is waited for: who ends meanwhile is not missed.
     for (const process of all()) process.retire();

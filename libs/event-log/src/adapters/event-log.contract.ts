@@ -532,6 +532,90 @@ export function eventLogContract(
       });
     });
 
+    describe('records that cannot be handled', () => {
+      const isBad = ({ value }: LogRecord): boolean => text(value)?.startsWith('bad') === true;
+
+      it('hands over each of them alone, handles all others in order, and does neither again', async () => {
+        const key = keyFor(1);
+        const given = Array.from({ length: 60 }, (_, n) =>
+          [0, 7, 8, 9, 31, 59].includes(n) ? `bad${n}` : `good${n}`,
+        );
+        await log.append(
+          topic,
+          given.map((value) => record(key, value)),
+        );
+        const refused: { record: LogRecord; thrown: unknown }[] = [];
+        const handled = new Map<string, string[]>();
+        const consumeAll = (): Promise<Consumer> =>
+          consume(
+            'poison',
+            ({ records }) => {
+              if (records.some(isBad)) throw new TypeError(`${records.length} with a bad one`);
+              for (const { key: of, value } of records)
+                handled.set(of, [...(handled.get(of) ?? []), text(value) ?? '']);
+            },
+            { maxBatch: 25, onPoison: async (one, thrown) => void refused.push({ record: one, thrown }) },
+          );
+        const first = await consumeAll();
+        await first.caughtUp();
+        expect(await first.lag()).toBe(0);
+        await first.stop();
+        await reopen();
+        const second = await consumeAll();
+        await log.append(topic, [record(key, 'good60')]);
+        await second.caughtUp();
+        expect(refused.map(({ record: one }) => text(one.value))).toEqual(
+          given.filter((value) => value.startsWith('bad')),
+        );
+        expect(refused.map(({ record: one }) => one.offset)).toEqual([0, 7, 8, 9, 31, 59]);
+        for (const { thrown } of refused) expect(thrown).toBeInstanceOf(TypeError);
+        expect(handled.get(key)).toEqual([...given.filter((value) => !value.startsWith('bad')), 'good60']);
+        await second.stop();
+      });
+
+      it('waits for what is infrastructure, and for whoever takes the record over', async () => {
+        await log.append(topic, [record(keyFor(0), 'bad'), record(keyFor(0), 'good')]);
+        let engineFailures = 3;
+        let refusals = 0;
+        const handled: string[] = [];
+        const failures: unknown[] = [];
+        const consumer = await consume(
+          'patience',
+          ({ records }) => {
+            if (engineFailures-- > 0) throw new Error('the engine is away');
+            if (records.some(isBad)) throw new RangeError('too far');
+            handled.push(...records.map(({ value }) => text(value) ?? ''));
+          },
+          {
+            onPoison: async () => {
+              if (refusals++ === 0) throw new Error('the log is away');
+            },
+            onFailure: ({ thrown }) => void failures.push(thrown),
+          },
+        );
+        await consumer.caughtUp();
+        expect(handled).toEqual(['good']);
+        expect(refusals).toBe(2);
+        expect(failures.map(String)).toEqual([
+          ...Array.from({ length: 3 }, () => 'Error: the engine is away'),
+          'Error: the log is away',
+        ]);
+        await consumer.stop();
+      });
+
+      it('delivers them for ever where nobody takes them over', async () => {
+        await log.append(topic, [record(keyFor(0), 'bad')]);
+        let tries = 0;
+        const consumer = await consume('stubborn', () => {
+          tries++;
+          throw new TypeError('bad');
+        });
+        await until('it comes a fourth time', () => tries >= 4);
+        expect(await consumer.lag()).toBe(1);
+        await consumer.stop();
+      });
+    });
+
     describe('taking turns', () => {
       it('calls onAssigned once for each partition before its first batch, and waits for it', async () => {
         await log.append(

@@ -1,4 +1,4 @@
-import { RapportError } from '@rapport/kernel';
+import { isPoison, RapportError } from '@rapport/kernel';
 import type { ConsumeFailure, ConsumerOptions, LogRecord, RecordBatch } from '../event-log.js';
 import type { EventLoopTurns } from './event-loop-turns.js';
 
@@ -46,6 +46,10 @@ export class Lane {
   #backoffUntilMs = 0;
   /** The next batch begins no sooner. */
   #paceUntilMs = 0;
+  /** Records of the next batch at most: fewer while one that cannot be handled is looked for. */
+  #most = Infinity;
+  /** What failed alone once already. */
+  #suspect: LogRecord | undefined;
   readonly done: Promise<void>;
 
   constructor(options: LaneOptions) {
@@ -131,7 +135,7 @@ export class Lane {
   /** Hands out one batch; false when there was none. */
   async #handleOne(): Promise<boolean> {
     const { consumer, inputs, turns, mayWork } = this.#options;
-    const maxBatch = consumer.maxBatch ?? defaultMaxBatch;
+    const maxBatch = Math.min(consumer.maxBatch ?? defaultMaxBatch, this.#most);
     const input = inputs.find((candidate) => candidate.peek(1, 1).length > 0);
     if (input === undefined) return false;
     await turns.next();
@@ -139,8 +143,39 @@ export class Lane {
     const records = input.peek(maxBatch, maxBatchBytes);
     if (records.length === 0) return true;
     this.#paceUntilMs = records.length < maxBatch ? performance.now() + turns.paceMs : 0;
-    await consumer.onBatch(this.#batchOf(input.topic, records));
+    try {
+      await consumer.onBatch(this.#batchOf(input.topic, records));
+    } catch (thrown) {
+      if (consumer.onPoison === undefined || !isPoison(thrown)) throw thrown;
+      if (!(await this.#isRefused(records, thrown, consumer.onPoison))) return true;
+    }
     if (!this.#lost) input.handled(records);
+    this.#suspect = undefined;
+    this.#most = records.length * 2 < (consumer.maxBatch ?? defaultMaxBatch) ? records.length * 2 : Infinity;
+    return true;
+  }
+
+  /**
+   * A batch failed by what is in it. It comes again in halves until the record that fails stands alone; that one is
+   * tried once more and then handed over, and the records behind it go on, those of its key too.
+   */
+  async #isRefused(
+    records: readonly LogRecord[],
+    thrown: unknown,
+    refuse: NonNullable<ConsumerOptions['onPoison']>,
+  ): Promise<boolean> {
+    const [record] = records;
+    if (record === undefined || this.#stopping) return false;
+    if (records.length > 1) {
+      this.#most = Math.ceil(records.length / 2);
+      return false;
+    }
+    if (this.#suspect?.offset !== record.offset || this.#suspect.topic !== record.topic) {
+      this.#suspect = record;
+      this.#backoffUntilMs = performance.now() + firstBackoffMs;
+      return false;
+    }
+    await refuse(record, thrown);
     return true;
   }
 

@@ -1,16 +1,18 @@
 import type { Identifier, Outcome, ProfileId } from '@rapport/kernel';
 import { pass, profileIdOf, reject } from '@rapport/kernel';
+import type { LogRecord } from '@rapport/event-log';
+import type { AcceptedRecord } from '../domain/accepted-record.js';
 import { addTo, observe, partnersOf, type Edge } from '../domain/evidence.js';
 import { identityCodes } from '../identity.errors.js';
 import { Untold, type GraphPorts } from '../ports/graph-ports.js';
 import { learnEvidence } from './learn-evidence.js';
-import type { AcceptedRecord } from './read-accepted.js';
+
 import type { RootCache } from './root-cache.js';
 import type { Teller } from './tell-changes.js';
 
 /** An accepted event with whose it is. */
 export interface ResolvedRecord {
-  readonly accepted: AcceptedRecord;
+  readonly accepted: AcceptedRecord<LogRecord>;
   readonly profileId: ProfileId;
 }
 
@@ -25,7 +27,7 @@ export interface ResolveParts {
  * no store; everything new of a batch is learnt at once, and is told to the log before the answer.
  */
 export function createResolveEvents({ ports, cache, teller }: ResolveParts) {
-  return async (batch: readonly AcceptedRecord[]): Promise<readonly Outcome<ResolvedRecord>[]> => {
+  return async (batch: readonly AcceptedRecord<LogRecord>[]): Promise<readonly Outcome<ResolvedRecord>[]> => {
     const origins = new Set<Identifier>();
     const edges = new Map<string, Edge>();
     const known = batch.map(({ event, atMs }) => {
@@ -57,7 +59,7 @@ export function createResolveEvents({ ports, cache, teller }: ResolveParts) {
   };
 }
 
-function answer(accepted: AcceptedRecord, profileId: ProfileId | undefined): Outcome<ResolvedRecord> {
+function answer(accepted: AcceptedRecord<LogRecord>, profileId: ProfileId | undefined): Outcome<ResolvedRecord> {
   if (profileId !== undefined) return pass({ accepted, profileId });
   return reject(
     identityCodes.originBlocked,

@@ -1,8 +1,9 @@
-import { profileIdOf, type Identifier } from '@rapport/kernel';
+import { profileIdOf, sparing, type Identifier } from '@rapport/kernel';
 import type { IdentityChange } from '@rapport/contracts';
 import { changeOf, type HistoryEntry } from '../domain/identifier-document.js';
 import { refusalId, type GraphPorts, type StoredIdentifier, type Untold } from '../ports/graph-ports.js';
 import { isHeld } from './complete-plans.js';
+import type { SetAside } from './set-aside.js';
 
 /** Documents that are cleared in one go. */
 const documentsPerPage = 200;
@@ -25,7 +26,7 @@ interface Told {
   readonly announced: number;
 }
 
-export function createTeller(ports: GraphPorts): Teller {
+export function createTeller(ports: GraphPorts, setAside: SetAside): Teller {
   const told = new Map<string, Told>();
   let running: Promise<void> | undefined;
 
@@ -44,8 +45,12 @@ export function createTeller(ports: GraphPorts): Teller {
 
   const settleAll = async (): Promise<void> => {
     const due = [...told.values()];
-    for (let from = 0; from < due.length; from += documentsPerPage)
-      await settlePage(due.slice(from, from + documentsPerPage));
+    for (let from = 0; from < due.length; from += documentsPerPage) {
+      await sparing(due.slice(from, from + documentsPerPage), settlePage, async ({ stored }, thrown) => {
+        await setAside(stored, thrown);
+        told.delete(stored.id);
+      });
+    }
   };
 
   const settlePage = async (due: readonly Told[]): Promise<void> => {

@@ -7,6 +7,8 @@ export interface AcceptedEventsParts {
   readonly identify: (records: readonly LogRecord[]) => Promise<void>;
   /** Finishes what a worker that died had begun; called when partitions are taken over. */
   readonly recover: () => Promise<void>;
+  /** Takes a record that the pipeline fails on. */
+  readonly onPoison: (record: LogRecord, thrown: unknown) => Promise<void>;
   readonly onFailure: (failure: ConsumeFailure) => void;
 }
 
@@ -20,10 +22,8 @@ export async function consumeAcceptedEvents(parts: AcceptedEventsParts): Promise
     topics: [topics.accepted.name],
     maxBatch: parts.maxBatch,
     onAssigned: () => parts.recover(),
-    onBatch: async (batch) => {
-      if (!batch.owned()) throw new Error(`partition ${batch.partition} belongs to another worker now`);
-      await parts.identify(batch.records);
-    },
+    onBatch: async (batch) => parts.identify(batch.records),
+    onPoison: parts.onPoison,
     onFailure: parts.onFailure,
   });
 }

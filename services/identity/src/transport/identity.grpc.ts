@@ -3,11 +3,17 @@ import { parseIdentifier, profileIdOf } from '@rapport/kernel';
 import type { ChangePeople } from '../change-people.pipeline.js';
 import type { Edge } from '../domain/evidence.js';
 import type { HistoryEntry } from '../domain/identifier-document.js';
+import { maxReasonLength, reasonInvalid } from '../identity.errors.js';
 import type { ReadPeople } from '../read-people.pipeline.js';
 
 const defaultRefusals = 100;
 const maxRefusals = 1_000;
 const isoOf = (instantMs: number): string => new Date(instantMs).toISOString();
+
+function readReason(reason: string): string {
+  if (reason.length > maxReasonLength) throw reasonInvalid(reason.length);
+  return reason === '' ? 'api' : reason;
+}
 
 /** `rapport.identity.v1.IdentityService`. */
 export class IdentityGrpc implements identityProto.IdentityService {
@@ -33,7 +39,7 @@ export class IdentityGrpc implements identityProto.IdentityService {
     const { root } = await this.people().change.link(
       parseIdentifier(from),
       parseIdentifier(to),
-      reason || 'api',
+      readReason(reason),
     );
     return { profileId: profileIdOf(root) };
   }
@@ -42,13 +48,13 @@ export class IdentityGrpc implements identityProto.IdentityService {
     const roots = await this.people().change.unlink(
       parseIdentifier(from),
       parseIdentifier(to),
-      reason || 'api',
+      readReason(reason),
     );
     return { fromProfileId: profileIdOf(roots.from), toProfileId: profileIdOf(roots.to) };
   }
 
   async split({ person, reason }: identityProto.SplitRequest): Promise<identityProto.SplitResponse> {
-    const { root } = await this.people().change.split(parseIdentifier(person), reason || 'api');
+    const { root } = await this.people().change.split(parseIdentifier(person), readReason(reason));
     return { profileId: profileIdOf(root) };
   }
 

@@ -1,6 +1,6 @@
-import { decodeJson, topics, type RejectedEvent } from '@rapport/contracts';
+import { placeOf, readValue, topics } from '@rapport/contracts';
 import type { EventLog, LogRecord } from '@rapport/event-log';
-import type { ArchivedRejection, RejectedArchive } from '../ports/rejected-archive.js';
+import type { ArchivedRejection, RejectedArchive, RejectedFilter } from '../ports/rejected-archive.js';
 
 /** Records read in one go. */
 const pageSize = 500;
@@ -10,9 +10,13 @@ const maxLookBack = 20_000;
 /** What `ListRejected` calls a record. */
 const recordId = /^(\d{1,6})-(\d{1,15})$/;
 
+/** Undefined for a record that is no rejection: somebody else wrote it, and there is nowhere to refuse it to. */
 function archived(record: LogRecord): ArchivedRejection | undefined {
   if (record.value === null) return undefined;
-  return { id: `${record.partition}-${record.offset}`, rejection: decodeJson<RejectedEvent>(record.value) };
+  const read = readValue(topics.rejected.name, record.value);
+  return 'problem' in read
+    ? undefined
+    : { id: `${record.partition}-${record.offset}`, rejection: read.value };
 }
 
 /** Reads the rejected topic backwards. */
@@ -23,10 +27,17 @@ export function eventLogRejectedArchive(log: Pick<EventLog, 'bounds' | 'read'>):
     partition: number,
     first: number,
     end: number,
-    limit: number,
-    code: string | undefined,
+    { limit, code, stage }: RejectedFilter,
   ) => {
     const found: ArchivedRejection[] = [];
+    // What was refused twice (a redelivery, two channels) has one key, and so stands in one partition.
+    const seen = new Set<string>();
+    const isNew = ({ rejection }: ArchivedRejection): boolean => {
+      const place = placeOf(rejection);
+      const name = `${rejection.stage}@${place}`;
+      if (place === undefined) return true;
+      return !seen.has(name) && seen.add(name).has(name);
+    };
     const lowest = Math.max(first, end - maxLookBack);
     for (let to = end; to > lowest && found.length < limit; to -= pageSize) {
       const from = Math.max(lowest, to - pageSize);
@@ -34,17 +45,21 @@ export function eventLogRejectedArchive(log: Pick<EventLog, 'bounds' | 'read'>):
       for (const record of [...page].reverse()) {
         if (record.offset >= to) continue;
         const one = archived(record);
-        if (one && (code === undefined || one.rejection.code === code)) found.push(one);
+        if (one === undefined || !isNew(one)) continue;
+        const isAskedFor =
+          (code === undefined || one.rejection.code === code) &&
+          (stage === undefined || one.rejection.stage === stage);
+        if (isAskedFor) found.push(one);
       }
     }
     return found;
   };
 
   return {
-    newest: async (limit, code) => {
+    newest: async (filter) => {
       const bounds = await log.bounds(topic);
       const perPartition = await Promise.all(
-        bounds.map(({ first, end }, partition) => newestOf(partition, first, end, limit, code)),
+        bounds.map(({ first, end }, partition) => newestOf(partition, first, end, filter)),
       );
       return perPartition
         .flat()
@@ -55,7 +70,7 @@ export function eventLogRejectedArchive(log: Pick<EventLog, 'bounds' | 'read'>):
               ? -1
               : 0,
         )
-        .slice(0, limit);
+        .slice(0, filter.limit);
     },
     find: async (id) => {
       const match = recordId.exec(id);

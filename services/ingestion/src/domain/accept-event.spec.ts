@@ -15,7 +15,11 @@ const arrival = (more: Partial<Arrival> = {}): Arrival => ({
   clientIp: undefined,
   ...more,
 });
-const rules = { isBlocked: blockedValueRule({ blockedValues: ['Walk-In'] }), violationOf: () => undefined };
+const rules = {
+  isBlocked: blockedValueRule({ blockedValues: ['Walk-In'] }),
+  violationOf: () => undefined,
+  browserExternalIds: new Set(['ga_client_id']),
+};
 const accept = (raw: RawEvent, more: Partial<Arrival> = {}) => acceptEvent(raw, 'm1', arrival(more), rules);
 const accepted = (raw: RawEvent, more: Partial<Arrival> = {}) => {
   const event = accept(raw, more);
@@ -73,7 +77,7 @@ describe('whose event it is', () => {
   });
 
   it('refuses ids that nobody can keep', () => {
-    expect(codeOf({ ...track, userId: 'x'.repeat(257) })).toBe('INGESTION_ID_INVALID');
+    expect(codeOf({ ...track, userId: 'x'.repeat(493) })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'a\u0000b' })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'cut within 😀'.slice(0, -1) })).toBe('INGESTION_ID_INVALID');
     expect(codeOf({ ...track, userId: 'whole 😀' })).toBe('accepted');

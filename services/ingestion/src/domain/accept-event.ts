@@ -1,9 +1,15 @@
-import { fitsKeys, identifier, type Identifier } from '@rapport/kernel';
-import { eventTypes, type AcceptedEvent, type EventType, type JsonObject } from '@rapport/contracts';
+import { amountLimit, fitsKeys, partsOf, type Identifier } from '@rapport/kernel';
+import {
+  eventTypes,
+  type AcceptedEvent,
+  type EventType,
+  type JsonObject,
+  type Trust,
+} from '@rapport/contracts';
 import { presentEventName } from './event-names.js';
 import { maxIdentifiers, readEmail, readExternalIds, readId, unfit } from './identifiers.js';
 import { correctedInstant, earliestMs, formatInstant, maxAheadMs, parseInstant } from './instants.js';
-import { kindOf, nestsWithin, readObject, readText, Refused } from './json-fields.js';
+import { flawIn, kindOf, readObject, readText, Refused } from './json-fields.js';
 
 /** The longest messageId that Segment's libraries may send. */
 export const maxMessageIdLength = 100;
@@ -14,6 +20,8 @@ export const maxLevels = 32;
 export interface Arrival {
   /** The name of the source that the write key belongs to. */
   readonly source: string;
+  /** As the key's kind says; absent for server keys. */
+  readonly trust?: Trust;
   readonly receivedAtMs: number;
   /** The same as ISO 8601. */
   readonly receivedAt: string;
@@ -31,6 +39,8 @@ export interface Arrival {
 export interface EntranceRules {
   /** Whether an id is a value that stands for nobody. */
   readonly isBlocked: (value: string) => boolean;
+  /** Types of `context.externalIds` that browser keys may name people by. */
+  readonly browserExternalIds: ReadonlySet<string>;
   /** What the tracking plan has against an event of this name; undefined when nothing. */
   readonly violationOf: (event: string, properties: JsonObject | undefined) => string | undefined;
 }
@@ -69,7 +79,7 @@ export function acceptEvent(
   if (traits instanceof Refused) return traits;
   const context = readContext(raw, arrival);
   if (context instanceof Refused) return context;
-  const identifiers = readIdentifiers(raw, type, traits, context, rules.isBlocked);
+  const identifiers = readIdentifiers(raw, type, traits, context, arrival.trust, rules);
   if (identifiers instanceof Refused) return identifiers;
   const origin = identifiers[0] as Identifier;
   const accepted: Draft = {
@@ -80,6 +90,7 @@ export function acceptEvent(
     timestamp: '',
     receivedAt: arrival.receivedAt,
     source: arrival.source,
+    ...(arrival.trust === undefined ? {} : { trust: arrival.trust }),
   };
   const wrongTime = setInstants(accepted, raw, arrival);
   if (wrongTime !== undefined) return wrongTime;
@@ -88,17 +99,22 @@ export function acceptEvent(
   if (properties !== undefined) accepted.properties = properties;
   if (traits !== undefined) accepted.traits = traits;
   if (context !== undefined) accepted.context = context;
-  if (
-    (properties !== undefined && !nestsWithin(properties, maxLevels)) ||
-    (traits !== undefined && !nestsWithin(traits, maxLevels)) ||
-    (context !== undefined && !nestsWithin(context, maxLevels))
-  ) {
-    return new Refused(
-      'INGESTION_EVENT_TOO_DEEP',
-      `expected at most ${maxLevels} levels of nesting; flatten the event`,
-    );
-  }
-  return accepted;
+  return flawOf(properties) ?? flawOf(traits) ?? flawOf(context) ?? accepted;
+}
+
+/** What no room could keep or count: too deep, or a number that is no amount. */
+function flawOf(content: JsonObject | undefined): Refused | undefined {
+  const flaw = content === undefined ? undefined : flawIn(content, maxLevels);
+  if (flaw === undefined) return undefined;
+  return flaw === 'deep'
+    ? new Refused(
+        'INGESTION_EVENT_TOO_DEEP',
+        `expected at most ${maxLevels} levels of nesting; flatten the event`,
+      )
+    : new Refused(
+        'INGESTION_NUMBER_RANGE',
+        `expected every number between -${amountLimit} and ${amountLimit}, both excluded; got ${flaw.number}: send it as a string, or in a larger unit`,
+      );
 }
 
 function readType(raw: RawEvent, arrival: Arrival): EventType | Refused {
@@ -134,42 +150,34 @@ function readIdentifiers(
   type: EventType,
   traits: JsonObject | undefined,
   context: JsonObject | undefined,
-  isBlocked: (value: string) => boolean,
+  trust: Trust | undefined,
+  { isBlocked, browserExternalIds }: EntranceRules,
 ): readonly Identifier[] | Refused {
-  const userId = readId(raw['userId'], 'userId');
+  const userId = readId(raw['userId'], 'user_id', 'userId');
   if (userId instanceof Refused) return userId;
-  const anonymousId = readId(raw['anonymousId'], 'anonymousId');
+  const anonymousId = readId(raw['anonymousId'], 'anonymous_id', 'anonymousId');
   if (anonymousId instanceof Refused) return anonymousId;
   const identifiers: Identifier[] = [];
   let blocked = false;
-  if (userId !== undefined) {
-    if (isBlocked(userId)) blocked = true;
-    else identifiers.push(identifier('user_id', userId));
-  }
-  if (anonymousId !== undefined) {
-    if (isBlocked(anonymousId)) blocked = true;
-    else identifiers.push(identifier('anonymous_id', anonymousId));
+  for (const id of [userId, anonymousId]) {
+    if (id === undefined) continue;
+    if (isBlocked(partsOf(id).value)) blocked = true;
+    else identifiers.push(id);
   }
   if (context?.['externalIds'] !== undefined) {
     const external = readExternalIds(context);
     if (external instanceof Refused) return external;
     for (const one of external) {
-      if (isBlocked(one.slice(one.indexOf(':') + 1))) blocked = true;
+      const { type: kind, value } = partsOf(one);
+      if (trust === 'browser' && !browserExternalIds.has(kind)) continue;
+      if (isBlocked(value)) blocked = true;
       else if (!identifiers.includes(one)) identifiers.push(one);
     }
   }
-  // The traits of a group call describe the group: its address is not the person's.
-  const own = type === 'identify' ? readEmail(traits) : undefined;
-  const contextTraits = context?.['traits'];
-  const email =
-    own ??
-    (typeof contextTraits === 'object' && contextTraits !== null
-      ? readEmail(contextTraits as JsonObject)
-      : undefined);
-  if (email !== undefined) {
-    const one = identifier('email', email);
-    if (!identifiers.includes(one) && !isBlocked(email)) identifiers.push(one);
-  }
+  // What a browser key says to be an address is a trait: it names nobody, or everybody could join everybody.
+  const email = trust === 'browser' ? undefined : readAddress(type, traits, context);
+  if (email !== undefined && !identifiers.includes(email) && !isBlocked(partsOf(email).value))
+    identifiers.push(email);
   if (identifiers.length === 0) {
     return blocked
       ? new Refused(
@@ -178,7 +186,9 @@ function readIdentifiers(
         )
       : new Refused(
           'INGESTION_ID_MISSING',
-          'expected userId or anonymousId (or context.externalIds, or an e-mail trait); got none of them',
+          trust === 'browser'
+            ? 'expected userId or anonymousId, by which browser keys name people; got none of them'
+            : 'expected userId or anonymousId (or context.externalIds, or an e-mail trait); got none of them',
         );
   }
   if (identifiers.length > maxIdentifiers) {
@@ -188,6 +198,21 @@ function readIdentifiers(
     );
   }
   return identifiers;
+}
+
+/** The person's e-mail address as an event has it. The traits of a group call describe the group: its address is not the person's. */
+export function readAddress(
+  type: EventType,
+  traits: JsonObject | undefined,
+  context: JsonObject | undefined,
+): Identifier | undefined {
+  const contextTraits = context?.['traits'];
+  return (
+    (type === 'identify' ? readEmail(traits) : undefined) ??
+    (typeof contextTraits === 'object' && contextTraits !== null
+      ? readEmail(contextTraits as JsonObject)
+      : undefined)
+  );
 }
 
 /** Sets timestamp, originalTimestamp and sentAt; answers what is wrong with them. */
@@ -254,11 +279,11 @@ function setFieldsOfType(
       return undefined;
     }
     case 'group': {
-      const groupId = readId(raw['groupId'], 'groupId');
+      const groupId = readId(raw['groupId'], 'group_id', 'groupId');
       if (groupId instanceof Refused) return groupId;
       if (groupId === undefined)
         return new Refused('INGESTION_FIELD_MISSING', 'groupId: a group call needs the id of the group');
-      accepted.groupId = groupId;
+      accepted.groupId = partsOf(groupId).value;
       return undefined;
     }
     case 'alias':
@@ -274,7 +299,7 @@ function setPrevious(
   raw: RawEvent,
   isBlocked: (value: string) => boolean,
 ): Refused | undefined {
-  const previousId = readId(raw['previousId'], 'previousId');
+  const previousId = readId(raw['previousId'], 'anonymous_id', 'previousId');
   if (previousId instanceof Refused) return previousId;
   if (previousId === undefined)
     return new Refused(
@@ -283,11 +308,11 @@ function setPrevious(
     );
   if (!accepted.origin.startsWith('user_id:'))
     return new Refused('INGESTION_FIELD_MISSING', 'userId: an alias call needs the new id of the person');
-  if (isBlocked(previousId))
+  if (isBlocked(partsOf(previousId).value))
     return new Refused(
       'INGESTION_ID_BLOCKED',
       'previousId: expected an id of one person; this value stands for nobody',
     );
-  accepted.previous = identifier('anonymous_id', previousId);
+  accepted.previous = previousId;
   return undefined;
 }

@@ -19,6 +19,7 @@ export function envelopeOf(event: AcceptedEvent): string {
     json += `,${quoted(event.identifiers[index] ?? '')}`;
   // The instants were written by us or read by a strict form: nothing in them needs quoting.
   json += `],"timestamp":"${event.timestamp}","receivedAt":"${event.receivedAt}","source":${quoted(event.source)}`;
+  if (event.trust !== undefined) json += `,"trust":"${event.trust}"`;
   if (event.originalTimestamp !== undefined) json += `,"originalTimestamp":"${event.originalTimestamp}"`;
   if (event.sentAt !== undefined) json += `,"sentAt":"${event.sentAt}"`;
   if (event.event !== undefined) json += `,"event":${quoted(event.event)}`;

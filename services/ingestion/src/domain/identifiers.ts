@@ -1,4 +1,4 @@
-import { fitsKeys, identifier, maxIdentifierValueLength, type Identifier } from '@rapport/kernel';
+import { canBeKept, fitsKeys, identifier, keyBytes, maxKeyBytes, type Identifier } from '@rapport/kernel';
 import type { JsonObject } from '@rapport/contracts';
 import { kindOf, Refused } from './json-fields.js';
 
@@ -11,24 +11,34 @@ const emailShape = /^[^\s@]+@[^\s@]+$/;
 const identifierType = /^[a-z][a-z0-9_]{0,31}$/;
 
 /**
- * An id as text: numbers are written out as Segment's libraries do, outer spaces go, empty text and null count as
- * absent. Whole numbers that JSON readers round are refused, because two people would become one.
+ * An id as the identifier that it becomes: numbers are written out as Segment's libraries do, outer spaces go, empty
+ * text and null count as absent. Whole numbers that JSON readers round are refused, because two people would become one.
  */
-export function readId(value: unknown, path: string): string | undefined | Refused {
+export function readId(value: unknown, type: string, path: string): Identifier | undefined | Refused {
+  const text = readIdText(value, path);
+  if (text === undefined || text instanceof Refused) return text;
+  // Measured as it is kept: a letter in lower case may have more bytes.
+  const id = identifier(type, type === 'email' ? text.toLowerCase() : text);
+  return canBeKept(id) ? id : unfitId(id, type, path);
+}
+
+function unfitId(id: Identifier, type: string, path: string): Refused {
+  if (!fitsKeys(id)) return unfit(path);
+  const others = type.length + 1;
+  return new Refused(
+    'INGESTION_ID_INVALID',
+    `${path}: expected at most ${maxKeyBytes - others} bytes of UTF-8; got ${keyBytes(id) - others}`,
+  );
+}
+
+function readIdText(value: unknown, path: string): string | undefined | Refused {
   if (typeof value === 'string') {
     const text = value.trim();
-    if (text === '') return undefined;
-    if (text.length > maxIdentifierValueLength) {
-      return new Refused(
-        'INGESTION_ID_INVALID',
-        `${path}: expected at most ${maxIdentifierValueLength} characters; got ${text.length}`,
-      );
-    }
-    return fitsKeys(text) ? text : unfit(path);
+    return text === '' ? undefined : text;
   }
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number') {
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
       return new Refused(
         'INGESTION_ID_INVALID',
         `${path}: expected a string or a whole number up to 2^53; a longer number loses digits, send it as a string`,
@@ -46,13 +56,12 @@ export const unfit = (path: string): Refused =>
   );
 
 /** The e-mail address of a traits object, lower-cased; undefined when there is none that looks like one. */
-export function readEmail(traits: JsonObject | undefined): string | undefined {
+export function readEmail(traits: JsonObject | undefined): Identifier | undefined {
   const email = traits?.['email'];
   if (typeof email !== 'string') return undefined;
   const address = email.trim().toLowerCase();
-  return address.length <= maxIdentifierValueLength && emailShape.test(address) && fitsKeys(address)
-    ? address
-    : undefined;
+  const id = identifier('email', address);
+  return canBeKept(id) && emailShape.test(address) ? id : undefined;
 }
 
 /**
@@ -79,8 +88,6 @@ export function readExternalIds(context: JsonObject | undefined): readonly Ident
     }
     const { id, type, collection } = entry as { id?: unknown; type?: unknown; collection?: unknown };
     if (typeof collection === 'string' && collection !== 'users') continue;
-    const value = readId(id, `${path}.id`);
-    if (typeof value === 'object') return value;
     const name = typeof type === 'string' ? type.toLowerCase().replace(/[^a-z0-9]+/g, '_') : '';
     if (!identifierType.test(name)) {
       return new Refused(
@@ -88,8 +95,9 @@ export function readExternalIds(context: JsonObject | undefined): readonly Ident
         `${path}.type: expected a name of letters, digits and underscores, at most 32; got ${JSON.stringify(type)?.slice(0, 60)}`,
       );
     }
-    if (value !== undefined)
-      identifiers.push(identifier(name, name === 'email' ? value.toLowerCase() : value));
+    const one = readId(id, name, `${path}.id`);
+    if (one instanceof Refused) return one;
+    if (one !== undefined) identifiers.push(one);
   }
   return identifiers;
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@rapport/contracts';
+import { isAmount } from '@rapport/kernel';
 import type { IngestionErrorCode } from '../ingestion.errors.js';
 
 /** A `reject` outcome that cannot be confused with anything that came from outside, whatever its fields are called. */
@@ -35,20 +36,29 @@ export function readText(value: unknown, path: string): string | undefined | Ref
   return new Refused('INGESTION_FIELD_TYPE', `${path}: expected a string; got ${kindOf(value)}`);
 }
 
-/** Whether objects and arrays lie at most so many levels inside each other. */
-export function nestsWithin(value: object, levels: number): boolean {
-  if (levels === 0) return false;
+/** What cannot be kept or counted of a value: `deep`, or a number that is no amount. */
+export type Flaw = 'deep' | { readonly number: number };
+
+/** The first flaw within: objects and arrays that lie more than so many levels inside each other, or a number that is no amount. */
+export function flawIn(value: object, levels: number): Flaw | undefined {
+  if (levels === 0) return 'deep';
   if (Array.isArray(value)) {
     for (const entry of value as readonly unknown[]) {
-      if (typeof entry === 'object' && entry !== null && !nestsWithin(entry, levels - 1)) return false;
+      const flaw = flawOfEntry(entry, levels);
+      if (flaw !== undefined) return flaw;
     }
-    return true;
+    return undefined;
   }
   for (const key in value) {
-    const entry: unknown = (value as Record<string, unknown>)[key];
-    if (typeof entry === 'object' && entry !== null && !nestsWithin(entry, levels - 1)) return false;
+    const flaw = flawOfEntry((value as Record<string, unknown>)[key], levels);
+    if (flaw !== undefined) return flaw;
   }
-  return true;
+  return undefined;
+}
+
+function flawOfEntry(entry: unknown, levels: number): Flaw | undefined {
+  if (typeof entry === 'number') return isAmount(entry) ? undefined : { number: entry };
+  return typeof entry === 'object' && entry !== null ? flawIn(entry, levels - 1) : undefined;
 }
 
 /** Whether a key or a text anywhere within holds U+0000. */

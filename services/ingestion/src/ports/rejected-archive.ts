@@ -6,10 +6,17 @@ export interface ArchivedRejection {
   readonly rejection: RejectedEvent;
 }
 
-/** What is still kept of the rejected events. */
+/** Which ones are asked for. */
+export interface RejectedFilter {
+  readonly limit: number;
+  readonly code?: string | undefined;
+  readonly stage?: string | undefined;
+}
+
+/** What is still kept of what was rejected. */
 export interface RejectedArchive {
-  /** The newest first; only one code where given. */
-  newest(limit: number, code: string | undefined): Promise<readonly ArchivedRejection[]>;
+  /** The newest first. The same refusal (`placeOf` and stage) that was written again is there once. */
+  newest(filter: RejectedFilter): Promise<readonly ArchivedRejection[]>;
   /** Undefined for an id that is not one, or whose record has gone by retention. */
   find(id: string): Promise<ArchivedRejection | undefined>;
 }

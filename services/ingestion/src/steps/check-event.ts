@@ -1,3 +1,4 @@
+import { rejectionRecord } from '@rapport/contracts';
 import {
   acceptEvent,
   maxLevels,
@@ -5,12 +6,16 @@ import {
   type EntranceRules,
   type RawEvent,
 } from '../domain/accept-event.js';
+import { ignoredOf } from '../domain/ignored.js';
 import { holdsNul, kindOf, Refused } from '../domain/json-fields.js';
 import type { Arrivals } from '../domain/arrivals.js';
 import type { Verdict } from '../domain/verdicts.js';
 import type { SinkRecord } from '../ports/event-sink.js';
-import { acceptedRecord, rejectionRecord } from './encode-events.js';
+import { acceptedRecord } from './accepted-record.js';
 import type { EventEncoder } from './event-encoder.js';
+
+/** What the front door calls itself in `events.rejected.v1`. */
+export const ingestionStage = 'ingestion';
 
 /** What checking needs beside the event. */
 export interface CheckParts {
@@ -57,7 +62,9 @@ export function checkEvent(
       return refuse(tooLarge(bytes, maxEventBytes), raw, messageId, arrivals, gathered);
   }
   gathered.accepted.push(acceptedRecord(event, value, arrival.receivedAtMs));
-  return { messageId, accepted: true };
+  if (event.trust === undefined) return { messageId, accepted: true };
+  const ignored = ignoredOf(event);
+  return { messageId, accepted: true, ...(ignored.length === 0 ? {} : { ignored }) };
 }
 
 // Names of events and of traits become keys of documents, and MongoDB's must not hold it.
@@ -127,9 +134,10 @@ function refuse(
   const { code, detail } = refused;
   if (arrivals.replayed !== true) {
     const original = originalOf(given, messageId, arrivals);
-    const { source, receivedAt: rejectedAt, receivedAtMs } = arrival;
+    const { source, trust, receivedAtMs } = arrival;
+    const by = { source, ...(trust === undefined ? {} : { trust }) };
     gathered.rejected.push(
-      rejectionRecord({ messageId, source, code, detail, rejectedAt, original }, receivedAtMs),
+      rejectionRecord(ingestionStage, { messageId, ...by, code, detail, original }, receivedAtMs),
     );
   }
   return { messageId, accepted: false, code, detail };

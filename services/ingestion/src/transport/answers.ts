@@ -38,16 +38,24 @@ export function errorJson(code: IngestionErrorCode, message: string): string {
   return JSON.stringify({ success: false, error: { code, message } });
 }
 
+/** Why a request has to come again later. */
+export interface Later {
+  readonly code: IngestionErrorCode;
+  readonly message: string;
+  readonly seconds: number;
+}
+
 /** 429: try again in so many seconds; node's library reads the first header, older ones the second (Unix seconds). */
-export function answerOverCapacity(
+export function answerLater(
   response: ServerResponse,
-  retryAfterSeconds: number,
+  { code, message, seconds }: Later,
   nowMs: number,
   fromBrowser: boolean,
+  close = false,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  response.setHeader('retry-after', String(retryAfterSeconds));
-  response.setHeader('x-ratelimit-reset', String(Math.ceil(nowMs / 1000) + retryAfterSeconds));
-  const message = `the platform takes no more at the moment; nothing of this request was accepted, send it again in ${retryAfterSeconds} s`;
-  answerJson(response, 429, errorJson('INGESTION_OVER_CAPACITY', message), fromBrowser);
+  response.setHeader('retry-after', String(seconds));
+  response.setHeader('x-ratelimit-reset', String(Math.ceil(nowMs / 1000) + seconds));
+  const whole = `${message}; nothing of this request was accepted, send it again in ${seconds} s`;
+  answerJson(response, 429, errorJson(code, whole), fromBrowser, close);
 }

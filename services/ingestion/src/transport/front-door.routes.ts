@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { eventTypes, type EventType } from '@rapport/contracts';
+import { clientAddress } from '@rapport/service-host';
 import type { IngestionConfig } from '../ingestion.config.js';
 import { answerJson, corsHeaders, errorJson } from './answers.js';
 import type { FrontDoor } from './front-door.js';
 import { acceptPixel } from './pixel.js';
 import { settingsOf } from './settings.js';
-import type { Entrance } from './visit.js';
+import { leaveUnread } from './request-body.js';
+import type { Caller, Entrance } from './visit.js';
 
 export interface FrontDoorRoutes {
   readonly door: FrontDoor;
@@ -13,6 +15,17 @@ export interface FrontDoorRoutes {
   /** Whether a request carries the API token. */
   readonly hasToken: (authorization: string | undefined) => boolean;
 }
+
+/** A request as it stands at the door; the answer is written here. */
+function arriving(request: FastifyRequest, reply: FastifyReply): Omit<Caller, 'key'> {
+  return { request: request.raw, response: reply.raw, address: clientAddress(request) };
+}
+
+const missingSource = [
+  400,
+  'INGESTION_SOURCE_MISSING',
+  'expected ?source=NAME of letters, digits, dots, dashes and underscores, at most 64',
+] as const;
 
 /** A source's name: what an import may call itself. */
 const sourceName = /^[\w.-]{1,64}$/;
@@ -30,7 +43,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
     (entrance: Entrance) =>
     (request: FastifyRequest, reply: FastifyReply): void => {
       reply.hijack();
-      door.enter(entrance, request.raw, reply.raw);
+      door.enter(entrance, arriving(request, reply));
     };
   const describe = (summary: string) => ({ schema: { tags: ['ingestion'], summary } });
   for (const type of eventTypes) {
@@ -58,15 +71,12 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
       const wrong = !hasToken(request.headers.authorization)
         ? ([401, 'INGESTION_TOKEN_MISSING', 'expected Authorization: Bearer <RAPPORT_API_TOKEN>'] as const)
         : source === undefined || !sourceName.test(source)
-          ? ([
-              400,
-              'INGESTION_SOURCE_MISSING',
-              'expected ?source=NAME of letters, digits, dots, dashes and underscores, at most 64',
-            ] as const)
+          ? missingSource
           : undefined;
-      if (wrong === undefined) return door.enter(imports, request.raw, reply.raw, source);
-      request.raw.resume();
-      answerJson(reply.raw, wrong[0], errorJson(wrong[1], wrong[2]), false);
+      if (wrong === undefined && source !== undefined)
+        return door.enter(imports, arriving(request, reply), { key: 'import', source, kind: 'server' });
+      const [status, code, message] = wrong ?? missingSource;
+      answerJson(reply.raw, status, errorJson(code, message), false, leaveUnread(request.raw));
     },
   );
 
@@ -76,7 +86,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
     (request, reply) => {
       reply.hijack();
       const { writeKey } = request.params;
-      if (door.keys.sourceOf(writeKey) === undefined) {
+      if (door.keys.find(writeKey) === undefined) {
         answerJson(
           reply.raw,
           404,
@@ -91,7 +101,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
     describe('Takes one call as an image: data is the event, base64 or JSON'),
     (request, reply) => {
       reply.hijack();
-      acceptPixel(door, limits.events, request.params.type, request.query.data, reply.raw);
+      acceptPixel(door, limits.events, request.params.type, request.query.data, arriving(request, reply));
     },
   );
   http.options('/v1/*', { schema: { hide: true } }, (_request, reply) =>

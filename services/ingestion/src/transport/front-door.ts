@@ -1,13 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@rapport/kernel';
+import { addressGroup } from '@rapport/service-host';
 import type { AcceptedMeter, AcceptEvents } from '../accept-events.pipeline.js';
-import type { Capacity } from '../domain/capacity.js';
+import type { Capacity, Stay } from '../domain/capacity.js';
+import type { EventRates } from '../domain/event-rates.js';
 import { formatInstant } from '../domain/instants.js';
-import type { WriteKeys } from '../domain/write-keys.js';
+import type { WriteKey, WriteKeys } from '../domain/write-keys.js';
 import type { AppendQueue } from '../steps/append-events.js';
-import { answerOverCapacity } from './answers.js';
-import type { BodyReader } from './request-body.js';
-import { Visit, type Entrance } from './visit.js';
+import { answerJson, answerLater, errorJson, type Later } from './answers.js';
+import { leaveUnread, type BodyReader } from './request-body.js';
+import { unknownKey, Visit, type Caller, type Entrance } from './visit.js';
 
 export interface FrontDoorParts {
   readonly clock: Clock;
@@ -15,6 +16,9 @@ export interface FrontDoorParts {
   readonly accept: AcceptEvents;
   readonly queue: AppendQueue;
   readonly capacity: Capacity;
+  /** What browser keys may send, by key and address. */
+  readonly rates: EventRates;
+  readonly monotonicMs: () => number;
   readonly bodies: BodyReader;
   readonly meter: AcceptedMeter & { overCapacity(): void };
   /** The log did not take an append: told at most once a second. */
@@ -26,7 +30,7 @@ export interface FrontDoorParts {
 /** The longest that a client is asked to wait; Segment's libraries cap it at 300 s. */
 const maxRetryAfterSeconds = 30;
 
-/** Lets HTTP requests in while there is room, before their bodies are read. */
+/** Judges a key that a request shows before its body, and lets requests in while there is room for them. */
 export class FrontDoor {
   readonly clock: Clock;
   readonly keys: WriteKeys;
@@ -45,26 +49,55 @@ export class FrontDoor {
     this.meter = parts.meter;
   }
 
-  /** Takes a request over; the answer goes straight to the raw response. */
-  enter(entrance: Entrance, request: IncomingMessage, response: ServerResponse, knownSource?: string): void {
-    const weight = this.isBehind() ? 0 : this.capacity.admit(weightOf(request, entrance.maxBodyBytes));
-    if (weight === 0) {
-      // What the client still sends is read and forgotten.
-      request.resume();
-      this.parts.meter.overCapacity();
-      answerOverCapacity(
-        response,
-        this.retryAfterSeconds(),
-        this.clock.now(),
-        request.headers.origin !== undefined,
-      );
-      return;
-    }
-    this.parts.bodies.read(
-      request,
-      entrance.maxBodyBytes,
-      new Visit(this, entrance, request, response, knownSource, weight),
-    );
+  /** Takes a request over; the answer goes straight to the raw response. `importer`: its token was checked already. */
+  enter(entrance: Entrance, arriving: Omit<Caller, 'key'>, importer?: WriteKey): void {
+    const shown = importer ?? this.keys.inHeader(arriving.request.headers.authorization);
+    if (shown === 'unknown') return this.#refuseKey(arriving);
+    const caller: Caller = { ...arriving, key: shown === 'absent' ? undefined : shown };
+    const later = this.isBehind() ? this.overCapacity() : this.#tooFast(caller.key, caller.address);
+    if (later !== undefined) return this.turnAway(caller, later, leaveUnread(caller.request));
+    const stay = this.admit(caller.key, caller.address);
+    if (stay === undefined) return this.turnAway(caller, this.overCapacity(), leaveUnread(caller.request));
+    this.parts.bodies.read(caller.request, entrance.maxBodyBytes, new Visit(this, entrance, caller, stay));
+  }
+
+  /** Room inside for a request, by the key that it shows before its body. */
+  admit(key: WriteKey | undefined, address: string): Stay | undefined {
+    return this.capacity.admit(key, key?.kind === 'server' ? address : addressGroup(address));
+  }
+
+  /** Counts the events of a browser key; answers when to come again where they are too many for its rate. */
+  take(key: WriteKey, address: string, events: number): Later | undefined {
+    if (key.kind !== 'browser') return undefined;
+    const waitMs = this.parts.rates.take(whoOf(key, address), events, this.parts.monotonicMs());
+    return waitMs > 0 ? tooFast(waitMs) : undefined;
+  }
+
+  /** Answers 429. */
+  turnAway({ request, response }: Omit<Caller, 'key'>, later: Later, close: boolean): void {
+    this.parts.meter.overCapacity();
+    answerLater(response, later, this.clock.now(), request.headers.origin !== undefined, close);
+  }
+
+  overCapacity(): Later {
+    return {
+      code: 'INGESTION_OVER_CAPACITY',
+      message: 'the platform takes no more at the moment',
+      seconds: this.retryAfterSeconds(),
+    };
+  }
+
+  #tooFast(key: WriteKey | undefined, address: string): Later | undefined {
+    if (key?.kind !== 'browser') return undefined;
+    const waitMs = this.parts.rates.waitMs(whoOf(key, address), this.parts.monotonicMs());
+    return waitMs > 0 ? tooFast(waitMs) : undefined;
+  }
+
+  #refuseKey({ request, response }: Omit<Caller, 'key'>): void {
+    this.meter.rejected('INGESTION_WRITE_KEY_UNKNOWN');
+    const close = leaveUnread(request);
+    const fromBrowser = request.headers.origin !== undefined;
+    answerJson(response, 401, errorJson('INGESTION_WRITE_KEY_UNKNOWN', unknownKey), fromBrowser, close);
   }
 
   /** Whether the log has not kept up. */
@@ -94,10 +127,12 @@ export class FrontDoor {
   }
 }
 
-/** What a request is counted as before its body is known: chunked and compressed ones may become as large as is allowed. */
-function weightOf(request: IncomingMessage, maxBodyBytes: number): number {
-  const { headers } = request;
-  const length = headers['content-length'];
-  if (length === undefined || headers['content-encoding'] !== undefined) return maxBodyBytes;
-  return Math.min(Number(length), maxBodyBytes);
-}
+/** Whose events are counted together. */
+const whoOf = ({ key }: WriteKey, address: string): string => `${key}\n${addressGroup(address)}`;
+
+const tooFast = (waitMs: number): Later => ({
+  code: 'INGESTION_RATE_LIMITED',
+  message:
+    'a browser key takes only so many events from one address (RAPPORT_BROWSER_EVENTS_PER_SECOND); servers have keys of their own',
+  seconds: Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(waitMs / 1000))),
+});

@@ -1,9 +1,10 @@
 import type { BinaryReader } from '@bufbuild/protobuf/wire';
 import { RapportError } from '@rapport/kernel';
-import { ingestionProto } from '@rapport/contracts';
+import { ingestionProto, placeOf } from '@rapport/contracts';
 import type { Authorize, CallContext, GrpcBinding } from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
-import type { RejectedArchive } from '../ports/rejected-archive.js';
+import type { WriteKey } from '../domain/write-keys.js';
+import type { ArchivedRejection, RejectedArchive } from '../ports/rejected-archive.js';
 import type { ReplayRejected } from '../replay-rejected.pipeline.js';
 import { answersInOrder } from './answers-in-order.js';
 import type { FrontDoor } from './front-door.js';
@@ -29,12 +30,12 @@ const maxReplays = 1000;
 type Batch = ingestionProto.AcceptRequest & { readonly arrivedBytes?: number };
 
 /** How the service is reached: keys are judged by metadata, and requests are read as a stranger's. */
-export function ingestionBinding(parts: IngestionGrpcParts): GrpcBinding {
+export function ingestionBinding(implementation: IngestionGrpc, parts: IngestionGrpcParts): GrpcBinding {
   const { door, maxBatchEvents, maxBodyBytes } = parts;
   const { accept, acceptStream } = ingestionProto.IngestionServiceDefinition.methods;
   const authorize: Authorize = (_path, metadata) => {
     const writeKey = metadata('x-write-key');
-    if (writeKey !== undefined) sourceOf(door, writeKey);
+    if (writeKey !== undefined) keyOf(door, writeKey);
     else if (!parts.hasToken(metadata('authorization'))) throw keyMissing();
   };
   const requestType = {
@@ -50,7 +51,7 @@ export function ingestionBinding(parts: IngestionGrpcParts): GrpcBinding {
         acceptStream: { ...acceptStream, requestType },
       },
     },
-    implementation: new IngestionGrpc(parts),
+    implementation,
     authorize: { accept: authorize, acceptStream: authorize },
     // As with JSON bodies, the bytes alone bound what is in them: the decoder counts the events by itself.
     limits: { maxBytes: maxBodyBytes, maxObjects: maxBodyBytes, maxReads: 2 * maxBodyBytes },
@@ -83,19 +84,17 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
   async listRejected(
     request: ingestionProto.ListRejectedRequest,
   ): Promise<ingestionProto.ListRejectedResponse> {
-    const limit = request.limit === 0 ? 100 : Math.min(request.limit, 1000);
-    const newest = await this.parts.archive.newest(limit, request.code === '' ? undefined : request.code);
-    return {
-      records: newest.map(({ id, rejection }) => ({
-        id,
-        stage: rejection.stage,
-        code: rejection.code,
-        detail: rejection.detail,
-        source: rejection.source ?? '',
-        rejectedAt: rejection.rejectedAt,
-        original: rejection.original,
-      })),
-    };
+    const { archive } = this.parts;
+    if (request.id !== '') {
+      const found = await archive.find(request.id);
+      return { records: found === undefined ? [] : [tellRejected(found)] };
+    }
+    const newest = await archive.newest({
+      limit: request.limit === 0 ? 100 : Math.min(request.limit, 1000),
+      code: request.code === '' ? undefined : request.code,
+      stage: request.stage === '' ? undefined : request.stage,
+    });
+    return { records: newest.map(tellRejected) };
   }
 
   async replayRejected(
@@ -113,7 +112,7 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async #take(request: Batch, writeKey: string): Promise<ingestionProto.AcceptResponse> {
     const { door, maxBatchEvents, maxEventBytes } = this.parts;
-    const source = sourceOf(door, writeKey);
+    const key = keyOf(door, writeKey);
     if (request.events.length > maxBatchEvents) {
       throw new RapportError(
         'INGESTION_BATCH_TOO_MANY',
@@ -122,15 +121,18 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
       );
     }
     const bytes = (request.arrivedBytes ?? 0) + request.events.length * eventCostBytes;
-    const weight = door.isBehind() ? 0 : door.capacity.admit(bytes);
-    if (weight === 0) throw overCapacity(door.retryAfterSeconds());
+    const stay = door.isBehind() ? undefined : door.admit(key, '');
+    if (stay?.grow(bytes) !== true) {
+      stay?.leave();
+      throw overCapacity(door.retryAfterSeconds());
+    }
     try {
       const receivedAtMs = door.clock.now();
       const verdicts = await new Promise<readonly Verdict[]>((resolve, reject) => {
         door.accept.submit({
           events: request.events.map(toRaw),
           arrival: {
-            source,
+            source: key.source,
             receivedAtMs,
             receivedAt: door.instantText(receivedAtMs),
             sentAt: request.sentAt === '' ? undefined : request.sentAt,
@@ -155,14 +157,22 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
       });
       return { results: verdicts.map(toProto) };
     } finally {
-      door.capacity.release(weight);
+      stay.leave();
     }
   }
 }
 
-function sourceOf(door: FrontDoor, writeKey: string): string {
-  const source = door.keys.sourceOf(writeKey);
-  if (source !== undefined) return source;
+/** The key as configured; browser keys are for the HTTP doors, where what they send is counted by address. */
+function keyOf(door: FrontDoor, writeKey: string): WriteKey {
+  const key = door.keys.find(writeKey);
+  if (key?.kind === 'browser') {
+    throw new RapportError(
+      'INGESTION_WRITE_KEY_BROWSER',
+      'forbidden',
+      'expected a server key; browser keys are for the HTTP doors, where what they send is counted by address',
+    );
+  }
+  if (key !== undefined) return key;
   if (writeKey === '') throw keyMissing();
   throw new RapportError(
     'INGESTION_WRITE_KEY_UNKNOWN',
@@ -182,6 +192,19 @@ function overCapacity(retryAfterSeconds: number): RapportError {
     String(retryAfterSeconds),
   );
 }
+
+const tellRejected = ({ id, rejection }: ArchivedRejection): ingestionProto.RejectedRecord => ({
+  id,
+  stage: rejection.stage,
+  code: rejection.code,
+  detail: rejection.detail,
+  source: rejection.source ?? '',
+  rejectedAt: rejection.rejectedAt,
+  original: rejection.original,
+  messageId: rejection.messageId ?? '',
+  place: placeOf(rejection) ?? '',
+  key: rejection.key ?? '',
+});
 
 const textFields = [
   'type',

@@ -13,21 +13,26 @@ const track = (messageId: string) => ({
   properties: { note: 'x'.repeat(2000) },
 });
 
-/** Begins a request and keeps its body back. */
-async function holdDoor(ingestionUrl: string, contentLength: number): Promise<Socket> {
+/** Begins a request, sends so much of its body, and keeps the rest back. */
+async function holdDoor(ingestionUrl: string, sent: number, declared = sent + 1): Promise<Socket> {
   const socket = connect(Number(new URL(ingestionUrl).port), '127.0.0.1');
   await new Promise((resolve) => socket.once('connect', resolve));
   socket.write(
-    `POST /v1/batch HTTP/1.1\r\nhost: x\r\nauthorization: ${basic}\r\ncontent-length: ${contentLength}\r\n\r\n{"batch":`,
+    `POST /v1/batch HTTP/1.1\r\nhost: x\r\nauthorization: ${basic}\r\ncontent-length: ${declared}\r\n\r\n${' '.repeat(sent)}`,
   );
   await new Promise((resolve) => setTimeout(resolve, 100));
   return socket;
 }
 
 describe('over capacity', () => {
-  it('answers 429 with when to come back, before reading, and takes more as soon as there is room', async () => {
-    ingestion = await startIngestion({ RAPPORT_INGESTION_MAX_IN_FLIGHT_BYTES: '400000' });
-    const holders = [await holdDoor(ingestion.url, 300_000), await holdDoor(ingestion.url, 98_000)];
+  it('answers 429 with when to come back, by what has arrived, and takes more as soon as there is room', async () => {
+    ingestion = await startIngestion({
+      RAPPORT_INGESTION_MAX_IN_FLIGHT_BYTES: '400000',
+      RAPPORT_INGESTION_MAX_KEY_PERCENT: '100',
+    });
+    const holders = [await holdDoor(ingestion.url, 0, 400_000)];
+    expect((await ingestion.post('/v1/track', track('announced'))).status).toBe(200);
+    holders.push(await holdDoor(ingestion.url, 300_000), await holdDoor(ingestion.url, 97_000));
     const full = await ingestion.post('/v1/track', track('full'));
     expect(full.status).toBe(429);
     expect(full.body.error?.code).toBe('INGESTION_OVER_CAPACITY');
@@ -37,7 +42,7 @@ describe('over capacity', () => {
     // A client that went away is found by the sweep.
     await new Promise((resolve) => setTimeout(resolve, 1200));
     expect((await ingestion.post('/v1/track', track('room'))).status).toBe(200);
-    expect((await ingestion.accepted()).map(({ messageId }) => messageId)).toEqual(['room']);
+    expect((await ingestion.accepted()).map(({ messageId }) => messageId)).toEqual(['announced', 'room']);
   });
 
   it('limits the number of requests too', async () => {

@@ -3,6 +3,7 @@ import { eventTypes, type JsonObject } from '@rapport/contracts';
 import type { Submission } from '../accept-events.pipeline.js';
 import { parseJson } from '../domain/parse-json.js';
 import type { FrontDoor } from './front-door.js';
+import type { Caller } from './visit.js';
 
 /** One transparent point. */
 const gif = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
@@ -39,29 +40,30 @@ export function acceptPixel(
   limits: { readonly maxEventBytes: number },
   typeName: string,
   data: string | undefined,
-  response: ServerResponse,
+  { response, address }: Omit<Caller, 'key'>,
 ): void {
   const type = eventTypes.find((known) => known === typeName);
   const event = data === undefined ? undefined : decode(data);
   const writeKey = event?.['writeKey'];
-  const source = typeof writeKey === 'string' ? door.keys.sourceOf(writeKey) : undefined;
-  const weight =
-    type === undefined || source === undefined || door.isBehind()
-      ? 0
-      : door.capacity.admit(data?.length ?? 0);
-  if (event === undefined || source === undefined || weight === 0) {
+  const key = typeof writeKey === 'string' ? door.keys.find(writeKey) : undefined;
+  const isWelcome =
+    type !== undefined && key !== undefined && !door.isBehind() && door.take(key, address, 1) === undefined;
+  const stay = isWelcome ? door.admit(key, address) : undefined;
+  if (event === undefined || key === undefined || stay?.grow(data?.length ?? 0) !== true) {
+    stay?.leave();
     answerGif(response);
     return;
   }
   const receivedAtMs = door.clock.now();
   const leave = (): void => {
-    door.capacity.release(weight);
+    stay.leave();
     answerGif(response);
   };
   const submission: Submission = {
     events: [event],
     arrival: {
-      source,
+      source: key.source,
+      ...(key.kind === 'browser' ? { trust: key.kind } : {}),
       receivedAtMs,
       receivedAt: door.instantText(receivedAtMs),
       sentAt: event['sentAt'],

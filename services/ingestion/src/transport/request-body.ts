@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { gunzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import type { IngestionErrorCode } from '../ingestion.errors.js';
 
 /** Why a body could not be had, with the status that makes clients do the right thing. */
@@ -11,12 +11,28 @@ export interface BodyProblem {
   readonly close: boolean;
 }
 
-/** Told once: the text, or what was wrong. `aborted` is for a client that went away. */
+/**
+ * Told once: the text, what was wrong, or that there was no room for it. `aborted` is for a client that went away.
+ * Asked before of every piece, as it came and as it came out of compression: whether there is room for so many bytes.
+ */
 export interface BodyReceiver {
+  hasRoom(bytes: number): boolean;
   body(text: string, bytes: number): void;
   problem(problem: BodyProblem): void;
+  /** `close`: the rest of the body is still on its way. */
+  noRoom(close: boolean): void;
   aborted(): void;
 }
+
+/** A body that is not wanted: read and forgotten. Answers whether so much may still come that the connection had better end. */
+export function leaveUnread(request: IncomingMessage): boolean {
+  request.resume();
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || Number(length ?? 0) > smallBytes;
+}
+
+/** Less than a connection costs to be made anew. */
+const smallBytes = 64 * 1024;
 
 /** A body on its way in. */
 class Reading {
@@ -28,6 +44,7 @@ class Reading {
     readonly startedMs: number,
     private readonly request: IncomingMessage,
     private readonly limit: number,
+    private readonly isGzip: boolean,
     private readonly receiver: BodyReceiver,
     private readonly ended: (reading: Reading) => void,
   ) {
@@ -58,7 +75,12 @@ class Reading {
     if (this.#done) return;
     this.#length += chunk.length;
     if (this.#length > this.limit) this.#fail(tooLarge(this.limit, true));
-    else this.#chunks.push(chunk);
+    else if (this.receiver.hasRoom(chunk.length)) this.#chunks.push(chunk);
+    else if (this.#finish()) {
+      this.#chunks = [];
+      this.request.resume();
+      this.receiver.noRoom(true);
+    }
   };
 
   readonly #onEnd = (): void => {
@@ -66,30 +88,30 @@ class Reading {
     const [first] = this.#chunks;
     const bytes =
       this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#length);
-    const encoding = this.request.headers['content-encoding'];
-    if (encoding === undefined || encoding === 'identity')
-      this.receiver.body(bytes.toString('utf8'), bytes.length);
-    else if (encoding.toLowerCase() === 'gzip') this.#decompress(bytes);
-    else {
-      const detail = `content-encoding: expected gzip or none; got ${JSON.stringify(encoding.slice(0, 40))}`;
-      this.receiver.problem({ status: 415, code: 'INGESTION_ENCODING', detail, close: false });
-    }
+    if (this.isGzip) this.#decompress(bytes);
+    else this.receiver.body(bytes.toString('utf8'), bytes.length);
   };
 
-  /** The limit holds for what comes out, so a small body cannot become a large one in memory. */
+  /** Piece by piece: what comes out counts as it comes, and what is too large is not let out of a small body. */
   #decompress(bytes: Buffer): void {
-    gunzip(bytes, { maxOutputLength: this.limit }, (error, plain) => {
-      if (error === null) this.receiver.body(plain.toString('utf8'), plain.length);
-      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-        this.receiver.problem(tooLarge(this.limit, false));
-      else
-        this.receiver.problem({
-          status: 400,
-          code: 'INGESTION_ENCODING',
-          detail: 'content-encoding says gzip; the body is not gzip',
-          close: false,
-        });
-    });
+    const pieces: Buffer[] = [];
+    let length = 0;
+    const gunzip = createGunzip();
+    const give = (tell: () => void): void => {
+      gunzip.removeAllListeners().on('error', () => undefined);
+      gunzip.destroy();
+      tell();
+    };
+    gunzip
+      .on('data', (piece: Buffer) => {
+        length += piece.length;
+        if (length > this.limit) give(() => this.receiver.problem(tooLarge(this.limit, false)));
+        else if (this.receiver.hasRoom(piece.length)) pieces.push(piece);
+        else give(() => this.receiver.noRoom(false));
+      })
+      .on('end', () => give(() => this.receiver.body(Buffer.concat(pieces, length).toString('utf8'), length)))
+      .on('error', () => give(() => this.receiver.problem(noGzip)));
+    gunzip.end(bytes);
   }
 
   #fail(problem: BodyProblem): void {
@@ -105,6 +127,13 @@ class Reading {
     return true;
   }
 }
+
+const noGzip: BodyProblem = {
+  status: 400,
+  code: 'INGESTION_ENCODING',
+  detail: 'content-encoding says gzip; the body is not gzip',
+  close: false,
+};
 
 /** 400 rather than 413: Segment's Swift library keeps (and sends for ever) what is answered with anything else. */
 function tooLarge(limit: number, close: boolean): BodyProblem {
@@ -130,12 +159,20 @@ export class BodyReader {
   }
 
   read(request: IncomingMessage, limit: number, receiver: BodyReceiver): void {
-    if (Number(request.headers['content-length'] ?? 0) > limit) {
-      request.resume();
+    const { 'content-length': length, 'content-encoding': encoding = 'identity' } = request.headers;
+    if (Number(length ?? 0) > limit) {
+      leaveUnread(request);
       receiver.problem(tooLarge(limit, true));
       return;
     }
-    this.#open.add(new Reading(this.monotonicMs(), request, limit, receiver, this.#ended));
+    const isGzip = encoding.toLowerCase() === 'gzip';
+    if (!isGzip && encoding !== 'identity') {
+      const detail = `content-encoding: expected gzip or none; got ${JSON.stringify(encoding.slice(0, 40))}`;
+      const close = leaveUnread(request);
+      receiver.problem({ status: 415, code: 'INGESTION_ENCODING', detail, close });
+      return;
+    }
+    this.#open.add(new Reading(this.monotonicMs(), request, limit, isGzip, receiver, this.#ended));
   }
 
   stop(): void {

@@ -7,7 +7,9 @@ import { kindOf } from '../domain/json-fields.js';
 import { parseJson } from '../domain/parse-json.js';
 import { verdictsAsJson, type Verdict } from '../domain/verdicts.js';
 import type { IngestionErrorCode } from '../ingestion.errors.js';
-import { answerJson, answerOverCapacity, errorJson } from './answers.js';
+import type { Stay } from '../domain/capacity.js';
+import type { WriteKey } from '../domain/write-keys.js';
+import { answerJson, answerLater, errorJson, type Later } from './answers.js';
 import type { BodyProblem, BodyReceiver } from './request-body.js';
 import type { FrontDoor } from './front-door.js';
 
@@ -20,24 +22,30 @@ export interface Entrance {
   readonly maxBatchEvents: number;
 }
 
-/** One HTTP request on its way through the front door: body, key, events, answer. */
+/** A request as it stands at the door, before its body. */
+export interface Caller {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Where it comes from, past the proxies that are trusted. */
+  readonly address: string;
+  /** The key that it shows in its header, or an import's; undefined when the body has to. */
+  readonly key: WriteKey | undefined;
+}
+
 const noEvents: readonly unknown[] = [];
 
+/** One HTTP request inside the front door: body, events, answer. */
 export class Visit implements BodyReceiver, Submission {
   events: readonly unknown[] = noEvents;
   totalBytes = 0;
   readonly maxEventBytes: number;
   #arrival: Arrival | undefined;
-  #left = false;
 
   constructor(
     private readonly door: FrontDoor,
     private readonly entrance: Entrance,
-    private readonly request: IncomingMessage,
-    private readonly response: ServerResponse,
-    /** Set for imports, whose token was checked already. */
-    private readonly knownSource: string | undefined,
-    private readonly weight: number,
+    private readonly caller: Caller,
+    private readonly stay: Stay,
   ) {
     this.maxEventBytes = entrance.maxEventBytes;
   }
@@ -45,6 +53,15 @@ export class Visit implements BodyReceiver, Submission {
   get arrival(): Arrival {
     if (this.#arrival === undefined) throw new Error('the events of a visit were asked for before they came');
     return this.#arrival;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.stay.grow(bytes);
+  }
+
+  noRoom(close: boolean): void {
+    this.stay.leave();
+    this.door.turnAway(this.caller, this.door.overCapacity(), close);
   }
 
   body(text: string, bytes: number): void {
@@ -56,38 +73,28 @@ export class Visit implements BodyReceiver, Submission {
   }
 
   #read(text: string, bytes: number): void {
-    const keyed =
-      this.knownSource === undefined
-        ? this.door.keys.sourceOfHeader(this.request.headers.authorization)
-        : { source: this.knownSource };
-    if (keyed === 'unknown') return this.#refuse(401, 'INGESTION_WRITE_KEY_UNKNOWN', unknownKey);
     let parsed: unknown;
     try {
       parsed = parseJson(text);
     } catch (thrown) {
       const detail = `expected a JSON object; ${text === '' ? 'got an empty body' : thrown instanceof Error ? thrown.message : 'got something else'}`;
-      return this.#refuseWhole(
-        keyed === 'absent' ? undefined : keyed.source,
-        'INGESTION_JSON_MALFORMED',
-        detail,
-        text,
-      );
+      return this.#refuseWhole(this.caller.key?.source, 'INGESTION_JSON_MALFORMED', detail, text);
     }
     const given =
       typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
         ? (parsed as JsonObject)
         : undefined;
-    const source = keyed === 'absent' ? this.#sourceInBody(given) : keyed.source;
-    if (source === undefined) return;
+    const key = this.caller.key ?? this.#keyInBody(given);
+    if (key === undefined) return;
     if (given === undefined)
       return this.#refuseWhole(
-        source,
+        key.source,
         'INGESTION_BODY_SHAPE',
         `expected a JSON object; got ${kindOf(parsed)}`,
         text,
       );
     this.totalBytes = bytes;
-    this.#submit(given, source, text);
+    this.#submit(given, key, text);
   }
 
   problem(problem: BodyProblem): void {
@@ -96,58 +103,60 @@ export class Visit implements BodyReceiver, Submission {
   }
 
   aborted(): void {
-    this.#leave();
+    this.stay.leave();
   }
 
   answer(verdicts: readonly Verdict[]): void {
-    this.#leave();
+    this.stay.leave();
     // 200 as soon as one event was accepted; 400 tells clients that sending it again changes nothing.
     const status = verdicts.length === 0 || verdicts.some((verdict) => verdict.accepted) ? 200 : 400;
-    answerJson(this.response, status, verdictsAsJson(verdicts), this.#fromBrowser);
+    answerJson(this.caller.response, status, verdictsAsJson(verdicts), this.#fromBrowser);
   }
 
   failed(cause: unknown): void {
-    this.#leave();
+    this.stay.leave();
     if (cause instanceof RapportError && cause.status === 'exhausted') {
-      answerOverCapacity(
-        this.response,
-        this.door.retryAfterSeconds(),
-        this.door.clock.now(),
-        this.#fromBrowser,
-      );
+      this.#answerLater(this.door.overCapacity());
       return;
     }
     this.door.logFailed(cause);
-    this.response.setHeader('retry-after', '5');
+    this.caller.response.setHeader('retry-after', '5');
     answerJson(
-      this.response,
+      this.caller.response,
       503,
       errorJson('INGESTION_LOG_UNAVAILABLE', 'the event log did not take the events; send them again later'),
       this.#fromBrowser,
     );
   }
 
-  #submit(given: JsonObject, source: string, text: string): void {
+  #submit(given: JsonObject, key: WriteKey, text: string): void {
     const { entrance, door } = this;
     if (entrance.type === undefined) {
       const batch = given['batch'];
       if (!Array.isArray(batch))
         return this.#refuseWhole(
-          source,
+          key.source,
           'INGESTION_BODY_SHAPE',
           `batch: expected an array of events; got ${kindOf(batch)}`,
           text,
         );
       if (batch.length > entrance.maxBatchEvents) {
         const detail = `batch: expected at most ${entrance.maxBatchEvents} events; got ${batch.length}; nothing of it was accepted, send smaller batches`;
-        return this.#refuseWhole(source, 'INGESTION_BATCH_TOO_MANY', detail, text);
+        return this.#refuseWhole(key.source, 'INGESTION_BATCH_TOO_MANY', detail, text);
       }
       this.events = batch as readonly unknown[];
     } else this.events = [given];
+    const later = door.take(key, this.caller.address, this.events.length);
+    if (later !== undefined) {
+      this.events = noEvents;
+      this.stay.leave();
+      return this.#answerLater(later);
+    }
     const receivedAtMs = door.clock.now();
     const context = entrance.type === undefined ? given['context'] : undefined;
     this.#arrival = {
-      source,
+      source: key.source,
+      ...(key.kind === 'browser' ? { trust: key.kind } : {}),
       receivedAtMs,
       receivedAt: door.instantText(receivedAtMs),
       sentAt: given['sentAt'],
@@ -156,15 +165,15 @@ export class Visit implements BodyReceiver, Submission {
         typeof context === 'object' && context !== null && !Array.isArray(context)
           ? (context as JsonObject)
           : undefined,
-      clientIp: this.#fromBrowser ? this.request.socket.remoteAddress : undefined,
+      clientIp: this.#fromBrowser && this.caller.address !== '' ? this.caller.address : undefined,
     };
     door.accept.submit(this);
     // What was parsed is encoded by now; kept until the answer, it would outlive the youngest generation of the heap.
     this.events = noEvents;
   }
 
-  /** The source of the key in the body; answers 401 itself where there is none. */
-  #sourceInBody(given: JsonObject | undefined): string | undefined {
+  /** The key in the body; answers 401 itself where there is none. */
+  #keyInBody(given: JsonObject | undefined): WriteKey | undefined {
     const writeKey = given?.['writeKey'];
     if (typeof writeKey !== 'string' || writeKey === '') {
       this.#refuse(
@@ -174,9 +183,9 @@ export class Visit implements BodyReceiver, Submission {
       );
       return undefined;
     }
-    const source = this.door.keys.sourceOf(writeKey);
-    if (source === undefined) this.#refuse(401, 'INGESTION_WRITE_KEY_UNKNOWN', unknownKey);
-    return source;
+    const key = this.door.keys.find(writeKey);
+    if (key === undefined) this.#refuse(401, 'INGESTION_WRITE_KEY_UNKNOWN', unknownKey);
+    return key;
   }
 
   /** Refuses with nothing read of the events; where the source is known, the data team finds it in the rejected topic. */
@@ -192,19 +201,18 @@ export class Visit implements BodyReceiver, Submission {
   }
 
   #refuse(status: number, code: IngestionErrorCode, detail: string, close = false): void {
-    this.#leave();
-    answerJson(this.response, status, errorJson(code, detail), this.#fromBrowser, close);
+    this.stay.leave();
+    answerJson(this.caller.response, status, errorJson(code, detail), this.#fromBrowser, close);
   }
 
   get #fromBrowser(): boolean {
-    return this.request.headers.origin !== undefined;
+    return this.caller.request.headers.origin !== undefined;
   }
 
-  #leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.door.capacity.release(this.weight);
+  #answerLater(later: Later): void {
+    this.door.turnAway(this.caller, later, false);
   }
 }
 
-const unknownKey = 'the write key is not one of RAPPORT_WRITE_KEYS; take it from the source that sends';
+export const unknownKey =
+  'the write key is not one of RAPPORT_WRITE_KEYS; take it from the source that sends';

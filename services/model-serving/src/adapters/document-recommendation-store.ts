@@ -1,4 +1,5 @@
 import type { Collection, DocumentStore, Stored } from '@rapport/document-store';
+import { isPoison } from '@rapport/kernel';
 import {
   PartitionCounts,
   type CountDelta,
@@ -21,18 +22,27 @@ const deltaId = (partition: number, offset: number): string =>
   `delta/${partition}/${String(offset).padStart(offsetDigits, '0')}`;
 const shardId = (partition: number, name: string): string => `shard/${partition}/${name}`;
 const scanPage = 200;
+const countsCollection = 'recommendation_counts';
+
+/** Takes what cannot be counted on with; resolves when it is durable elsewhere. */
+type OnUnusable = (
+  document: { readonly collection: string; readonly id: string; readonly content: unknown },
+  thrown: unknown,
+) => Promise<void>;
 
 /** Counts and people's last items in two collections of the document store. */
 export class DocumentRecommendationStore implements RecommendationStore {
   private constructor(
     readonly counts: Collection<CountDocument>,
     readonly people: Collection<PersonDocument>,
+    readonly onUnusable: OnUnusable,
   ) {}
 
-  static async open(store: DocumentStore): Promise<DocumentRecommendationStore> {
+  static async open(store: DocumentStore, onUnusable: OnUnusable): Promise<DocumentRecommendationStore> {
     return new DocumentRecommendationStore(
-      await store.collection<CountDocument>({ name: 'recommendation_counts' }),
+      await store.collection<CountDocument>({ name: countsCollection }),
       await store.collection<PersonDocument>({ name: 'recommendation_people' }),
+      onUnusable,
     );
   }
 
@@ -42,11 +52,26 @@ export class DocumentRecommendationStore implements RecommendationStore {
     const shards = await this.counts.getMany(names.map((name) => shardId(partition, name)));
     for (const [at, stored] of shards.entries()) {
       const name = names[at];
-      if (stored !== undefined && name !== undefined && stored.doc.kind !== 'delta')
-        counts.restore(name, stored.doc);
+      const doc = stored?.doc;
+      if (stored !== undefined && name !== undefined && doc !== undefined && doc.kind !== 'delta')
+        await this.#orSetAside(stored, () => counts.restore(name, doc));
     }
-    for await (const { doc } of this.#deltas(partition)) if (doc.kind === 'delta') counts.apply(doc);
+    for await (const stored of this.#deltas(partition)) {
+      const { doc } = stored;
+      if (doc.kind === 'delta') await this.#orSetAside(stored, () => counts.apply(doc));
+    }
     return counts;
+  }
+
+  /** Counts that cannot be read are lost for their shard alone: they go to the rejected topic and begin anew. */
+  async #orSetAside({ id, doc }: Stored<CountDocument>, work: () => void): Promise<void> {
+    try {
+      work();
+    } catch (thrown) {
+      if (!isPoison(thrown)) throw thrown;
+      await this.onUnusable({ collection: countsCollection, id, content: doc }, thrown);
+      await this.counts.write([{ id, remove: true }]);
+    }
   }
 
   async append(delta: CountDelta): Promise<void> {
@@ -63,10 +88,10 @@ export class DocumentRecommendationStore implements RecommendationStore {
     const touched = [...counts.shards()].filter((shard) => shard.touched);
     if (touched.length === 0) return;
     const upTo = counts.applied;
-    counts.stored();
     await this.counts.write(
       touched.map(({ name, toDocument }) => ({ id: shardId(partition, name), doc: toDocument() })),
     );
+    counts.stored();
     const done: string[] = [];
     for await (const { id, doc } of this.#deltas(partition)) {
       if (doc.kind === 'delta' && doc.offset <= upTo) done.push(id);

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '@rapport/kernel';
@@ -7,6 +6,15 @@ import type { GoldenCases, Manifest } from '../domain/manifest.js';
 import { compareVersions, type VersionPolicy } from '../domain/versions.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { ModelFiles } from '../ports/model-files.js';
+import { digestOf, digestOfAll, externalFiles } from './model-digest.js';
+import { readOnnx } from './read-onnx.js';
+
+/** The largest message that protobuf reads; weights beyond it are external data. */
+const maxModelBytes = 2 ** 31 - 1;
+/** Up to here a model is kept as it was read, so that what replaces the file does not touch the one that serves. */
+const maxKeptBytes = 4 << 20;
+/** Of manifest.json, golden.json and policy.json, which are parsed in one go. */
+const maxJsonBytes = 4 << 20;
 
 /** Names become folders, so they hold nothing that a path could be made of. */
 const folderName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -97,8 +105,9 @@ export class FolderModelFiles implements ModelFiles {
 
   async read(name: string, version: string): ReturnType<ModelFiles['read']> {
     const place = `${name}/${version}`;
-    const model = await readIfThere(this.#path(name, version, 'model.onnx'));
-    if (model === undefined) {
+    const path = this.#path(name, version, 'model.onnx');
+    const file = await digestOf(path, maxModelBytes, place).catch(unlessMissing);
+    if (file === undefined) {
       throw modelsError(
         'MODELS_NOT_FOUND',
         `expected a file ${place}/model.onnx in the model repository; there is none`,
@@ -114,10 +123,18 @@ export class FolderModelFiles implements ModelFiles {
       `${place}/golden.json`,
       goldenSchema,
     );
-    const sha256 = createHash('sha256').update(model).digest('hex');
+    const { graph, locations } = await readOnnx(file.bytes).catch((thrown: unknown) => {
+      throw modelsError(
+        'MODELS_VERSION_BROKEN',
+        `expected model.onnx to be an ONNX model that this runtime can run: ${messageOf(thrown)}`,
+      );
+    });
+    const external = await externalFiles(this.#path(name, version), place, locations);
+    const sha256 = digestOfAll(file.sha256, external);
     if (manifest !== undefined) checkManifest(manifest, name, version, sha256);
-    // A Buffer may sit in a pool that others use; the runtime and the worker get bytes of their own.
-    return { model: new Uint8Array(model), sha256, manifest, golden };
+    const isKept = file.bytes.byteLength <= maxKeptBytes && external.length === 0;
+    const model = { path, sha256: file.sha256, bytes: isKept ? file.bytes : undefined, external };
+    return { model, sha256, graph, manifest, golden };
   }
 
   #path(...parts: readonly string[]): string {
@@ -144,7 +161,7 @@ function checkManifest(manifest: Manifest, name: string, version: string, sha256
   if (manifest.sha256 !== sha256) {
     throw modelsError(
       'MODELS_VERSION_BROKEN',
-      `expected ${place}/model.onnx to have the SHA-256 ${manifest.sha256} that its manifest names; it has ${sha256}: the file was damaged or replaced, export it again`,
+      `expected ${place} to have the SHA-256 ${manifest.sha256} that its manifest names; it has ${sha256}: the file was damaged or replaced, export it again`,
     );
   }
 }
@@ -168,17 +185,24 @@ async function foldersIn(path: string): Promise<string[]> {
   }
 }
 
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (thrown) {
-    if (isMissing(thrown)) return undefined;
-    throw thrown;
-  }
+const unlessMissing = (thrown: unknown): undefined => {
+  if (isMissing(thrown)) return undefined;
+  throw thrown;
+};
+
+async function readIfThere(path: string, place: string): Promise<Buffer | undefined> {
+  const size = (await stat(path).catch(unlessMissing))?.size;
+  if (size === undefined) return undefined;
+  if (size > maxJsonBytes)
+    throw modelsError(
+      'MODELS_VERSION_BROKEN',
+      `expected at most ${maxJsonBytes} bytes in ${place}, got ${size}`,
+    );
+  return await readFile(path);
 }
 
 async function readJson<T>(path: string, place: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const bytes = await readIfThere(path);
+  const bytes = await readIfThere(path, place);
   if (bytes === undefined) return undefined;
   let json: unknown;
   try {

@@ -3,17 +3,16 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { messageOf } from '@rapport/kernel';
 import type { Tensor } from '../domain/datatypes.js';
 import { modelsError } from '../model-serving.errors.js';
-import type { OpenModel } from '../ports/model-runtime.js';
+import type { ModelSession } from '../ports/model-runtime.js';
 import { datatypeOf, onnxTypeOf, sessionOptions, signatureOf } from './onnx-tensors.js';
 
-/** Opens a model in the serving thread: for models so quick that the way to a worker would cost more than the run. */
-export async function openInlineModel(model: Uint8Array): Promise<OpenModel> {
+/** Opens a model in the serving thread: for runs so quick that the way to a process would cost more. */
+export async function openInlineModel(model: Uint8Array): Promise<ModelSession> {
   const session = await InferenceSession.create(model, sessionOptions);
   const signature = signatureOf(session.inputMetadata, session.outputMetadata);
   let inHand: Promise<unknown> = Promise.resolve();
   return {
     signature,
-    placement: 'inline',
     run: async (inputs, outputs) => {
       const started = performance.now();
       const running = session.run(feedsOf(inputs), [...outputs]);

@@ -1,6 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import type { Datatype, TensorElements } from '../domain/datatypes.js';
-import type { Signature, TensorSpec } from '../domain/signature.js';
+import type { Declaration, TensorSpec } from '../domain/signature.js';
 
 /** A tensor as it crosses to the runtime: ONNX Runtime's type name, dimensions, elements. */
 export interface OnnxTensor {
@@ -38,7 +38,7 @@ export const datatypeOf = (type: string): Datatype | undefined => datatypesByOnn
 export function signatureOf(
   inputs: readonly InferenceSession.ValueMetadata[],
   outputs: readonly InferenceSession.ValueMetadata[],
-): Signature {
+): Declaration {
   return { inputs: inputs.map(specOf), outputs: outputs.map(specOf) };
 }
 

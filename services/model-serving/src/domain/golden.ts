@@ -2,7 +2,7 @@ import type { Tensor } from './datatypes.js';
 import { scoresOf, tensorOfRows } from './feature-rows.js';
 import { elementsFromJson } from './json-contents.js';
 import type { GoldenCase, GoldenCases, JsonTensor, ScorerDescription } from './manifest.js';
-import { checkInputs, type Signature } from './signature.js';
+import { checkInputs, type Declaration } from './signature.js';
 
 const defaultTolerance = 1e-5;
 
@@ -15,7 +15,7 @@ export interface Replay {
 /** Golden cases as runs of the model. Throws MODELS_INPUT_INVALID where a case does not fit the model. */
 export function replaysOf(
   golden: GoldenCases,
-  signature: Signature,
+  signature: Declaration,
   scorer: ScorerDescription | undefined,
 ): readonly Replay[] {
   const tolerance = golden.tolerance ?? defaultTolerance;
@@ -25,7 +25,7 @@ export function replaysOf(
 function replayOf(
   goldenCase: GoldenCase,
   index: number,
-  signature: Signature,
+  signature: Declaration,
   scorer: ScorerDescription | undefined,
   tolerance: number,
 ): Replay {
@@ -42,7 +42,7 @@ function replayOf(
       },
     };
   }
-  const checked = checkInputs(signature, goldenCase.inputs);
+  const checked = checkInputs({ ...signature, takesNoRows: true }, goldenCase.inputs);
   const inputs = checked.map((input, at) => ({
     ...input,
     elements: elementsFromJson(input.name, input.datatype, input.shape, goldenCase.inputs[at]?.data),

@@ -114,7 +114,7 @@ function expectWhole(input: string, datatype: Datatype, value: unknown, at: numb
   return value;
 }
 
-/** The JSON text of an output's flat `data`; 64-bit numbers are written with all their digits. */
+/** The JSON text of elements with commas between, without brackets; 64-bit numbers are written with all their digits. */
 export function jsonOfElements(tensor: Tensor): string {
   const { name, datatype, elements } = tensor;
   if (datatype === 'FP16') {
@@ -123,17 +123,17 @@ export function jsonOfElements(tensor: Tensor): string {
       `output ${name}: FP16 cannot be carried in JSON; ask for it with binary_data`,
     );
   }
-  if (datatype === 'BYTES') return JSON.stringify(elements);
+  if (datatype === 'BYTES') return JSON.stringify(elements).slice(1, -1);
   const values = elements as Float64Array | BigInt64Array;
-  if (datatype === 'BOOL') return `[${Array.from(values as Float64Array, (value) => value !== 0).join(',')}]`;
+  if (datatype === 'BOOL') return Array.from(values as Float64Array, (value) => value !== 0).join(',');
   if (datatype === 'FP32' || datatype === 'FP64') {
-    const at = (values as Float64Array).findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) {
+    const wrong = (values as Float64Array).find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) {
       throw modelsError(
         'MODELS_INFERENCE_FAILED',
-        `output ${name} has ${String(values[at])} at ${at}, which JSON cannot carry; ask for it with binary_data`,
+        `output ${name} has ${String(wrong)}, which JSON cannot carry; ask for it with binary_data`,
       );
     }
   }
-  return `[${values.join(',')}]`;
+  return values.join(',');
 }

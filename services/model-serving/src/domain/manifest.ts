@@ -1,5 +1,5 @@
 import type { ComputedTraitDefinition } from '@rapport/playbook';
-import type { Signature, TensorSpec } from './signature.js';
+import type { Declaration, TensorSpec } from './signature.js';
 
 /** One column of a scorer's input. */
 export interface FeatureColumn {
@@ -95,7 +95,7 @@ export function featureMismatch(
 }
 
 /** What is wrong between a scorer's description and the model's own signature; undefined when nothing is. */
-export function signatureMismatch(scorer: ScorerDescription, signature: Signature): string | undefined {
+export function signatureMismatch(scorer: ScorerDescription, signature: Declaration): string | undefined {
   const [input] = signature.inputs;
   const width = scorer.features.length;
   if (signature.inputs.length !== 1 || input === undefined || input.name !== scorer.inputTensor) {

@@ -36,8 +36,10 @@ export function elementsFromRaw(
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const elements = viewOf(datatype, aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
   if (datatype === 'BOOL') {
-    const at = (elements as Uint8Array).findIndex((value) => value > 1);
-    if (at >= 0) {
+    const flags = elements as Uint8Array;
+    let at = 0;
+    while (at < count && (flags[at] ?? 0) <= 1) at++;
+    if (at < count) {
       throw modelsError(
         'MODELS_INPUT_INVALID',
         `input ${input}: expected 0 or 1 in each byte of a BOOL, got ${String(elements[at])} at ${at}`,

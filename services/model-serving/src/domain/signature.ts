@@ -9,10 +9,16 @@ export interface TensorSpec {
   readonly shape: readonly number[];
 }
 
-/** What a model takes and gives. */
-export interface Signature {
+/** What a model declares to take and to give. */
+export interface Declaration {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+}
+
+/** What a model takes and gives. */
+export interface Signature extends Declaration {
+  /** It was tried without rows, a first dimension of 0, and gave an answer. */
+  readonly takesNoRows: boolean;
 }
 
 /** An input as it is announced, before its elements are read. */
@@ -24,6 +30,8 @@ export interface AnnouncedInput {
 
 /** The most elements of one tensor: what 64 MiB, the largest message, can hold of one-byte elements. */
 const maxElements = 64 << 20;
+/** The most texts of one tensor: each is an object of its own, made one by one. */
+const maxTexts = 1 << 18;
 
 const listed = (specs: readonly TensorSpec[]): string =>
   specs.map((spec) => `${spec.name} ${describeTensor(spec.datatype, spec.shape)}`).join(', ');
@@ -52,7 +60,38 @@ export function checkInputs(
       `expected the inputs ${listed(signature.inputs)}; ${listed(missing)} did not come`,
     );
   }
+  checkEmptiness(signature, checked);
   return checked;
+}
+
+/**
+ * A size of 0 is what native code is least tried with: some operators end the process over it. It is taken where the
+ * model was tried so: as the number of rows of all inputs at once.
+ */
+function checkEmptiness(
+  signature: Signature,
+  inputs: readonly {
+    readonly name: string;
+    readonly datatype: Datatype;
+    readonly shape: readonly number[];
+  }[],
+): void {
+  const declared = new Map(signature.inputs.map((spec) => [spec.name, spec]));
+  const isFree = (name: string, axis: number): boolean => (declared.get(name)?.shape[axis] ?? -1) === -1;
+  const isEmpty = ({ name, shape }: (typeof inputs)[number], axis: number): boolean =>
+    shape[axis] === 0 && isFree(name, axis);
+  const empty = inputs.find((input) => input.shape.some((_, axis) => isEmpty(input, axis)));
+  if (empty === undefined) return;
+  const isWithoutRows = inputs.every(
+    (input) =>
+      (declared.get(input.name)?.shape.length ?? 0) > 0 &&
+      input.shape.every((_, axis) => isEmpty(input, axis) === (axis === 0 && isFree(input.name, axis))),
+  );
+  if (signature.takesNoRows && isWithoutRows) return;
+  throw modelsError(
+    'MODELS_INPUT_INVALID',
+    `input ${empty.name}: expected at least 1 in every dimension${signature.takesNoRows ? ', or 0 rows in all inputs' : ', as this model does not answer without rows'}; got ${describeTensor(empty.datatype, empty.shape)}`,
+  );
 }
 
 function checkOne(spec: TensorSpec, input: AnnouncedInput): number[] {
@@ -73,18 +112,25 @@ function checkOne(spec: TensorSpec, input: AnnouncedInput): number[] {
       `input ${spec.name}: expected ${expected} (-1 may be any size), got ${came}`,
     );
   }
-  if (elementCount(shape) > maxElements) {
+  const most = spec.datatype === 'BYTES' ? maxTexts : maxElements;
+  if (elementCount(shape) > most) {
     throw modelsError(
       'MODELS_INPUT_INVALID',
-      `input ${spec.name}: expected at most ${maxElements} elements, got ${came}`,
+      `input ${spec.name}: expected at most ${most} elements, got ${came}`,
     );
   }
   return shape;
 }
 
 /** The outputs that a request asks for, in its order; all when it names none. */
-export function chooseOutputs(signature: Signature, requested: readonly string[]): readonly TensorSpec[] {
+export function chooseOutputs(signature: Declaration, requested: readonly string[]): readonly TensorSpec[] {
   if (requested.length === 0) return signature.outputs;
+  const twice = requested.find((name, at) => requested.indexOf(name) !== at);
+  if (twice !== undefined)
+    throw modelsError(
+      'MODELS_INPUT_INVALID',
+      `expected outputs among ${listed(signature.outputs)}, each once; got twice ${JSON.stringify(twice)}`,
+    );
   return requested.map((name) => {
     const spec = signature.outputs.find((output) => output.name === name);
     if (spec === undefined) {

@@ -1,11 +1,29 @@
+import type { Graph } from '../domain/graph.js';
 import type { GoldenCases, Manifest } from '../domain/manifest.js';
 import type { VersionPolicy } from '../domain/versions.js';
 
+/** Where a model's bytes are, and what they were when they were read. */
+export interface ModelSource {
+  /** Absolute path of model.onnx. */
+  readonly path: string;
+  /** SHA-256 of model.onnx, hex. */
+  readonly sha256: string;
+  /** The bytes themselves, for a model so small that they are kept. */
+  readonly bytes: Uint8Array | undefined;
+  /** Absolute paths and SHA-256 of the files that hold its external data. */
+  readonly external: readonly { readonly path: string; readonly sha256: string }[];
+}
+
 /** The files of one version, read and checked for their form and digest. */
 export interface VersionFiles {
-  readonly model: Uint8Array;
-  /** SHA-256 of the model, hex. */
+  readonly model: ModelSource;
+  /**
+   * Hex: the SHA-256 of model.onnx; with external data, that of the lines `<SHA-256>  <path>\n` of model.onnx and of
+   * every file of external data, sorted by path within the folder, as `sha256sum` prints them.
+   */
   readonly sha256: string;
+  /** Undefined for a model too large to be looked at node by node. */
+  readonly graph: Graph | undefined;
   readonly manifest?: Manifest | undefined;
   readonly golden?: GoldenCases | undefined;
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from '../domain/datatypes.js';
-import type { Signature } from '../domain/signature.js';
+import type { Declaration } from '../domain/signature.js';
+import type { ModelSource } from './model-files.js';
 
 /** What a run gave, and the time that the computation alone took, in milliseconds. */
 export interface RunResult {
@@ -7,21 +8,25 @@ export interface RunResult {
   readonly computeMs: number;
 }
 
-/** A model in memory, ready to run. */
-export interface OpenModel {
-  readonly signature: Signature;
-  readonly placement: Placement;
+/** A model opened somewhere. */
+export interface ModelSession {
+  readonly signature: Declaration;
   /** Inputs as the signature says; throws MODELS_INFERENCE_FAILED when the computation refuses them. */
   run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<RunResult>;
-  /** Gives the memory back; runs in hand end first. */
+  /** Gives the memory back. */
   close(): Promise<void>;
 }
 
-/** `inline` blocks the serving thread for the time of a run; `worker` runs beside it for about 0.1 ms more. */
-export type Placement = 'inline' | 'worker';
+/** A model in a process of its own. A run in which the process ends is MODELS_CRASHED. */
+export interface ModelProcess extends ModelSession {
+  /** Why the process ended; undefined while it runs. */
+  ended(): string | undefined;
+}
 
 /** Opens model files. */
 export interface ModelRuntime {
-  /** Throws MODELS_VERSION_BROKEN when the bytes are no model that can be run. */
-  open(model: Uint8Array, placement: Placement): Promise<OpenModel>;
+  /** In this process, where a run holds up everything else and one that aborts ends it. */
+  openInline(model: Uint8Array): Promise<ModelSession>;
+  /** In a process of its own. Throws MODELS_VERSION_BROKEN when it is no model that can be run, or ends the process. */
+  openProcess(source: ModelSource): Promise<ModelProcess>;
 }

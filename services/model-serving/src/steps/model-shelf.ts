@@ -33,6 +33,17 @@ interface Entry {
   loaded?: LoadedVersion | undefined;
 }
 
+/** Loads at the same time: each is a process that computes. */
+const loadsAtOnce = 2;
+/** How long a call waits for a version that is being loaded; callers give up after 5 s. */
+const longestWaitMs = 4_000;
+
+/** Where a version stands now: one whose process ends again and again is not ready until it has been started again. */
+function standingOf({ state, reason, loaded }: Entry): { state: ModelState; reason: string } {
+  const trouble = state === 'READY' ? loaded?.open.trouble() : undefined;
+  return trouble === undefined ? { state, reason } : { state: 'UNAVAILABLE', reason: trouble };
+}
+
 /**
  * The versions in memory. A load never takes a serving version away before its successor has passed every check, and
  * a version that is replaced is closed when its last call has ended.
@@ -42,7 +53,12 @@ export class ModelShelf {
   readonly #policies = new Map<string, VersionPolicy | undefined>();
   readonly #calls = new Map<LoadedVersion, number>();
   readonly #closing = new Map<LoadedVersion, () => void>();
-  #loads: Promise<unknown> = Promise.resolve();
+  /** The last load of each version that is under way, by `name/version`. */
+  readonly #loads = new Map<string, Promise<unknown>>();
+  /** Loads that wait, the next first. */
+  readonly #slots: { readonly key: string; readonly begin: () => void }[] = [];
+  #free = loadsAtOnce;
+  #isClosed = false;
 
   constructor(
     readonly files: ModelFiles,
@@ -50,18 +66,26 @@ export class ModelShelf {
     readonly onFailure: (name: string, version: string, reason: string) => void,
   ) {}
 
-  /** Loads every model of the repository as its policy says. A version that fails stands as UNAVAILABLE; the others serve. */
+  /**
+   * Looks through the repository and begins to load every model as its policy says; `idle` waits for the end. A version
+   * that fails stands as UNAVAILABLE; the others serve.
+   */
   async loadAll(): Promise<void> {
     for (const { name, versions } of await this.files.list()) {
       try {
         const policy = await this.files.policy(name);
         this.#policies.set(name, policy);
         for (const version of versionsToLoad(policy, versions))
-          await this.load(name, version).catch(() => undefined);
+          void this.load(name, version).catch(() => undefined);
       } catch (thrown) {
         for (const version of versions) this.#fail(name, version, messageOf(thrown));
       }
     }
+  }
+
+  /** Resolves when no load is under way. */
+  async idle(): Promise<void> {
+    while (this.#loads.size > 0) await Promise.all(this.#loads.values());
   }
 
   /** Loads every version that the policy names, or reloads it. Throws when none could be loaded. */
@@ -81,16 +105,45 @@ export class ModelShelf {
     if (failures.length === wanted.length) throw failures[0];
   }
 
-  /** Loads or reloads one version, one load at a time. Throws where it fails; what served before goes on serving. */
+  /** Loads or reloads one version, a few at the same time. Throws where it fails; what served before goes on serving. */
   async load(name: string, version: string): Promise<ShelvedVersion> {
-    const loading = this.#loads.then(() => this.#load(name, version));
-    this.#loads = loading.catch(() => undefined);
+    const key = `${name}/${version}`;
+    const before = this.#loads.get(key);
+    if (this.#entry(name, version)?.loaded === undefined)
+      this.#put(name, version, { state: 'LOADING', reason: '' });
+    const loading = (before ?? Promise.resolve()).then(() =>
+      this.#inSlot(key, () => this.#load(name, version)),
+    );
+    const ended = loading.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#loads.set(key, ended);
+    void ended.then(() => this.#loads.get(key) === ended && this.#loads.delete(key));
     return await loading;
+  }
+
+  async #inSlot<T>(key: string, work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((begin) => this.#slots.push({ key, begin }));
+    try {
+      if (this.#isClosed) throw modelsError('MODELS_NOT_READY', 'the service stops');
+      return await work();
+    } finally {
+      const next = this.#slots.shift();
+      if (next === undefined) this.#free++;
+      else next.begin();
+    }
+  }
+
+  /** What somebody asks for is loaded before what nobody does. */
+  #sooner(key: string): void {
+    const at = this.#slots.findIndex((slot) => slot.key === key);
+    if (at > 0) this.#slots.unshift(...this.#slots.splice(at, 1));
   }
 
   async #load(name: string, version: string): Promise<ShelvedVersion> {
     const before = this.#entry(name, version);
-    if (before?.loaded === undefined) this.#put(name, version, { state: 'LOADING', reason: '' });
     try {
       const loaded = await this.loadVersion(name, version);
       const replaced = this.#entry(name, version)?.loaded;
@@ -124,7 +177,9 @@ export class ModelShelf {
   /** Every version, by name and version. */
   list(): readonly ShelvedVersion[] {
     return [...this.#models]
-      .flatMap(([name, versions]) => [...versions].map(([version, entry]) => ({ name, version, ...entry })))
+      .flatMap(([name, versions]) =>
+        [...versions].map(([version, entry]) => ({ name, version, ...entry, ...standingOf(entry) })),
+      )
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : compareVersions(a.version, b.version)));
   }
 
@@ -132,28 +187,33 @@ export class ModelShelf {
   find(name: string, version: string | undefined): ShelvedVersion & { readonly loaded: LoadedVersion } {
     const versions = this.#models.get(name);
     if (versions === undefined || versions.size === 0) throw this.#unknown(name, version);
-    const ready = [...versions].filter(([, { state }]) => state === 'READY').map(([each]) => each);
+    const ready = [...versions]
+      .filter(([, entry]) => standingOf(entry).state === 'READY')
+      .map(([each]) => each);
     const chosen = version ?? defaultVersion(this.#policies.get(name), ready);
     const entry = chosen === undefined ? undefined : versions.get(chosen);
-    if (chosen !== undefined && entry?.state === 'READY' && entry.loaded !== undefined) {
+    if (chosen !== undefined && entry?.loaded !== undefined && standingOf(entry).state === 'READY') {
       return { name, version: chosen, state: 'READY', reason: entry.reason, loaded: entry.loaded };
     }
     if (version !== undefined && entry === undefined) throw this.#unknown(name, version);
-    const states = [...versions].map(
-      ([each, { state, reason }]) => `${each} is ${state}${reason === '' ? '' : ` (${reason})`}`,
-    );
+    const states = [...versions].map(([each, entry]) => {
+      const { state, reason } = standingOf(entry);
+      return `${each} is ${state}${reason === '' ? '' : ` (${reason})`}`;
+    });
     throw modelsError(
       'MODELS_NOT_READY',
       `expected a version of ${name} that is ready; ${states.join('; ')}`,
     );
   }
 
-  /** Does work with a version that cannot be closed under it. */
+  /** Does work with a version that cannot be closed under it; one that is being loaded is waited for a little. */
   async using<T>(
     name: string,
     version: string | undefined,
     work: (held: HeldVersion) => Promise<T>,
   ): Promise<T> {
+    const loading = this.#loading(name, version);
+    if (loading !== undefined) await loading;
     const { loaded, version: used } = this.find(name, version);
     this.#calls.set(loaded, (this.#calls.get(loaded) ?? 0) + 1);
     try {
@@ -173,9 +233,26 @@ export class ModelShelf {
     }
   }
 
-  /** Closes every version. */
+  /** Where nothing of a model is ready yet and what was asked for is being loaded: until it is, or 4 s have passed. */
+  #loading(name: string, version: string | undefined): Promise<unknown> | undefined {
+    const entries = [...(this.#models.get(name) ?? [])].filter(
+      ([each]) => version === undefined || each === version,
+    );
+    if (!entries.some(([, { state }]) => state === 'LOADING')) return undefined;
+    if (entries.some(([, { state }]) => state === 'READY')) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, longestWaitMs)));
+    const loads = entries.flatMap(([each]) => {
+      this.#sooner(`${name}/${each}`);
+      return this.#loads.get(`${name}/${each}`) ?? [];
+    });
+    return Promise.race([Promise.all(loads), late]).finally(() => clearTimeout(timer));
+  }
+
+  /** Closes every version; loads that have not begun are given up. */
   async close(): Promise<void> {
-    await this.#loads;
+    this.#isClosed = true;
+    await this.idle();
     for (const versions of this.#models.values()) {
       for (const { loaded } of versions.values()) if (loaded !== undefined) await this.#close(loaded);
     }

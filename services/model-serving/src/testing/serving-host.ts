@@ -43,6 +43,8 @@ export async function startServing(modelsDir: string): Promise<ServingHost> {
     },
   });
   const calls = createCalls({ addressOf: () => running.grpcAddress, apiToken });
+  // Models are loaded beside the start; settled is when they have been.
+  await running.settle();
   return {
     running,
     calls,

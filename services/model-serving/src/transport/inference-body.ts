@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { messageOf } from '@rapport/kernel';
+import { mapInTurns, messageOf } from '@rapport/kernel';
 import type { Tensor } from '../domain/datatypes.js';
 import { elementsFromJson, jsonOfElements } from '../domain/json-contents.js';
 import { elementsFromRaw, rawFromElements } from '../domain/raw-contents.js';
@@ -130,25 +130,51 @@ function splitBinary(json: RequestJson, rest: Buffer | undefined): readonly (Buf
   return blobs;
 }
 
-/** The answer's body; `jsonBytes` is set when binary outputs follow the JSON. */
-export function encodeInference(
+/** The answer's body; `jsonBytes` is set when binary outputs follow the JSON. Large outputs are written in turns. */
+export async function encodeInference(
   model: string,
   inference: Inference,
   ask: AnswerWish,
-): { body: Buffer | string; jsonBytes: number | undefined } {
+): Promise<{ body: Buffer | string; jsonBytes: number | undefined }> {
   const blobs: Uint8Array[] = [];
-  const outputs = inference.outputs.map((tensor) => outputJson(tensor, ask, blobs)).join(',');
+  const parts: string[] = [];
+  for (const tensor of inference.outputs) parts.push(await outputJson(tensor, ask, blobs));
   const id = ask.id === undefined ? '' : `"id":${JSON.stringify(ask.id)},`;
-  const text = `{${id}"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(inference.version)},"outputs":[${outputs}]}`;
+  const text = `{${id}"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(inference.version)},"outputs":[${parts.join(',')}]}`;
   if (blobs.length === 0) return { body: text, jsonBytes: undefined };
   const head = Buffer.from(text, 'utf8');
   return { body: Buffer.concat([head, ...blobs]), jsonBytes: head.byteLength };
 }
 
-function outputJson(tensor: Tensor, ask: AnswerWish, blobs: Uint8Array[]): string {
+async function outputJson(tensor: Tensor, ask: AnswerWish, blobs: Uint8Array[]): Promise<string> {
   const head = `"name":${JSON.stringify(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
-  if (!ask.isBinary(tensor.name)) return `{${head},"data":${jsonOfElements(tensor)}}`;
+  if (!ask.isBinary(tensor.name)) {
+    const pieces = await mapInTurns(piecesOf(tensor), jsonOfElements);
+    return `{${head},"data":[${pieces.join(',')}]}`;
+  }
   const bytes = rawFromElements(tensor.elements);
   blobs.push(bytes);
   return `{${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
+}
+
+/** Elements that are written as JSON in one go. */
+const pieceElements = 4096;
+/** More in one answer would be a text of hundreds of megabytes. */
+const maxJsonElements = 4 << 20;
+
+/** A tensor cut into pieces of its elements. */
+function piecesOf(tensor: Tensor): Tensor[] {
+  const { elements } = tensor;
+  if (elements.length > maxJsonElements) {
+    throw modelsError(
+      'MODELS_INPUT_INVALID',
+      `output ${tensor.name}: expected at most ${maxJsonElements} elements in JSON, the answer has ${elements.length}; ask for it with binary_data`,
+    );
+  }
+  const pieces: Tensor[] = [];
+  for (let at = 0; at < elements.length; at += pieceElements) {
+    const piece = (elements as Float32Array).slice(at, at + pieceElements);
+    pieces.push({ ...tensor, elements: piece });
+  }
+  return pieces;
 }

@@ -1,4 +1,4 @@
-import { gunzipSync, inflateSync } from 'node:zlib';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
 import { hasApiToken, type Credentials } from '@rapport/service-host';
@@ -6,10 +6,12 @@ import type { Infer } from '../infer.pipeline.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { ModelShelf } from '../steps/model-shelf.js';
 import { describeModel, indexOf, isModelReady, refuseParameters, serverMetadata } from './inference.grpc.js';
+import { BodyBudget } from './body-budget.js';
 import { encodeInference, readInference, type JsonInferParameters } from './inference-body.js';
+import { BodyReader, HeldBytes, maxBodyBytes, maxJsonBytes } from './read-body.js';
 
-/** The largest request, encoded and decoded. */
-const maxBodyBytes = 64 << 20;
+/** What bodies under way may hold together, whoever sends them. */
+const maxHeldBytes = 512 << 20;
 
 const statusCodes: Readonly<Record<ErrorStatus, number>> = {
   invalid: 400,
@@ -45,9 +47,23 @@ export function inferenceRoutes(options: InferenceHttpOptions): (http: FastifyIn
   const { shelf } = options;
   return (http) => {
     http.removeAllContentTypeParsers();
+    const bodies = new BodyReader();
+    const budget = new BodyBudget(maxHeldBytes);
+    const heldBy = new WeakMap<FastifyRequest, HeldBytes>();
+    http.addHook('onRequest', async (request, reply) => {
+      const held = new HeldBytes(budget);
+      heldBy.set(request, held);
+      reply.raw.once('close', () => held.end());
+    });
     // Bodies are JSON followed by bytes, so no parser of Fastify's fits; some clients send no content type at all.
-    http.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
-      done(null, body),
+    http.addContentTypeParser(
+      '*',
+      { bodyLimit: maxBodyBytes },
+      async (request: FastifyRequest, body: IncomingMessage) => {
+        const held = heldBy.get(request) ?? new HeldBytes(budget);
+        const maxBytes = jsonLength(request) === undefined ? maxJsonBytes : maxBodyBytes;
+        return await bodies.read(body, request.headers['content-encoding'] ?? 'identity', maxBytes, held);
+      },
     );
     http.setErrorHandler((thrown: Error & { statusCode?: number }, _request, reply) =>
       tellError(thrown, reply, options.onBug),
@@ -103,6 +119,7 @@ function tellError(
   onBug: (thrown: unknown) => void,
 ): FastifyReply {
   if (thrown instanceof RapportError) {
+    if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');
     return reply.code(statusCodes[thrown.status]).send({ error: `${thrown.code}: ${thrown.message}` });
   }
   const status = thrown.statusCode ?? 500;
@@ -117,50 +134,33 @@ async function answerInfer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { model, version } = request.params;
-  const { inference, ask } = readInference(model, version, decodedBody(request), jsonLength(request));
+  const { inference, ask } = readInference(model, version, bodyOf(request), jsonLength(request));
   const result = await options.infer(inference);
-  const { body, jsonBytes } = encodeInference(model, result, ask);
+  const { body, jsonBytes } = await encodeInference(model, result, ask);
   if (jsonBytes !== undefined) {
     reply.header('Inference-Header-Content-Length', String(jsonBytes)).type('application/octet-stream');
   } else reply.type('application/json');
   return await reply.send(body);
 }
 
-/** Triton's clients can compress what they send. */
-function decodedBody(request: FastifyRequest): Buffer {
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  try {
-    if (encoding === 'identity') return body;
-    if (encoding === 'gzip') return gunzipSync(body, { maxOutputLength: maxBodyBytes });
-    if (encoding === 'deflate') return inflateSync(body, { maxOutputLength: maxBodyBytes });
-  } catch (thrown) {
-    throw modelsError(
-      'MODELS_INPUT_INVALID',
-      `expected a ${encoding} body of at most ${maxBodyBytes} bytes: ${messageOf(thrown)}`,
-    );
-  }
-  throw modelsError(
-    'MODELS_INPUT_INVALID',
-    `expected content-encoding gzip, deflate or none; got ${encoding}`,
-  );
-}
+const bodyOf = (request: FastifyRequest): Buffer =>
+  Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
 
 function jsonLength(request: FastifyRequest): number | undefined {
   const text = request.headers[jsonLengthHeader];
   if (text === undefined) return undefined;
   const length = Number(text);
-  if (!Number.isSafeInteger(length) || length < 0) {
+  if (!Number.isSafeInteger(length) || length < 0 || length > maxJsonBytes) {
     throw modelsError(
       'MODELS_INPUT_INVALID',
-      `expected a number of bytes in Inference-Header-Content-Length, got ${JSON.stringify(text)}`,
+      `expected a number of bytes, at most ${maxJsonBytes}, in Inference-Header-Content-Length, got ${JSON.stringify(text)}`,
     );
   }
   return length;
 }
 
 function jsonBody(request: FastifyRequest): JsonInferParameters {
-  const text = decodedBody(request).toString('utf8').trim();
+  const text = bodyOf(request).toString('utf8').trim();
   if (text === '') return {};
   try {
     const json: unknown = JSON.parse(text);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { datatypes, elementBytes, type Datatype } from '../domain/datatypes.js';
 import { logisticGolden, ModelFolder, scorerManifest } from '../testing/model-folder.js';
 import { apiToken, startServing, type ServingHost } from '../testing/serving-host.js';
-import { heavyModel, identityModel, logisticModel } from '../testing/tiny-onnx.js';
+import { heavyModel, identityModel, logisticModel, recurrentModel } from '../testing/tiny-onnx.js';
 
 type Request = inferenceProto.ModelInferRequest;
 type Contents = inferenceProto.InferTensorContents;
@@ -35,6 +35,7 @@ beforeAll(async () => {
     });
   }
   folder.put('heavy', '1', { model: heavyModel(256, 40) });
+  folder.put('gru', '1', { model: recurrentModel() });
   folder.put('broken', '1', { model: new Uint8Array([1, 2, 3]) });
   host = await startServing(folder.root);
   inference = host.calls.to<inferenceProto.GRPCInferenceService>(
@@ -561,6 +562,65 @@ describe('models and versions', () => {
     const stranger = await http('/v2/models/propensity', { token: 'wrong' });
     expect(stranger.status).toBe(401);
     expect(json(stranger).error).toMatch(/AUTH_TOKEN_MISSING/);
+  });
+
+  it('answers no size of 0 that the model was not seen to answer, over any door', async () => {
+    const answers = async (model: string, shape: readonly number[]): Promise<string> => {
+      const raw = Buffer.alloc(0);
+      const over = [
+        inference.modelInfer(request(model, { datatype: 'FP32', shape, raw })).then(
+          ({ outputs }) => String(outputs[0]?.shape),
+          ({ code }: { code: string }) => code,
+        ),
+        http(`/v2/models/${model}/infer`, {
+          body: JSON.stringify({ inputs: [{ name: 'in', datatype: 'FP32', shape, data: [] }] }),
+        }).then((answer) => (answer.status === 200 ? undefined : json(answer).error.split(':')[0])),
+      ];
+      const [grpc, web] = await Promise.all(over);
+      expect(web).toBe(grpc === 'MODELS_INPUT_INVALID' ? grpc : undefined);
+      return grpc ?? '';
+    };
+    expect(await answers('echo-FP32', [0, 4])).toBe('0,4');
+    expect(await answers('echo-FP32', [4, 0])).toBe('MODELS_INPUT_INVALID');
+    expect(await answers('echo-FP32', [0, 0])).toBe('MODELS_INPUT_INVALID');
+    for (const shape of [[0, 4], [4, 0], [0]])
+      expect(await answers('gru', shape)).toBe('MODELS_INPUT_INVALID');
+    const left = await inference.modelInfer(
+      request('gru', { datatype: 'FP32', shape: [1, 4], raw: new Uint8Array(16) }),
+    );
+    expect(left.outputs[0]?.shape).toEqual([1n, 1n, 3n]);
+  });
+
+  it('tells that JSON beyond 2 MiB goes as bytes, and takes the same as bytes', async () => {
+    const count = 600_000;
+    const text = JSON.stringify({
+      inputs: [{ name: 'in', datatype: 'FP32', shape: [1, count], data: new Array<number>(count).fill(1.5) }],
+    });
+    for (const [body, headers] of [
+      [text, {}],
+      [gzipSync(text), { 'content-encoding': 'gzip' }],
+    ] as const) {
+      const refused = await http('/v2/models/echo-FP32/infer', { body, headers });
+      expect(refused.status).toBe(413);
+      expect(json(refused).error).toMatch(
+        /^MODELS_TOO_LARGE: expected a body of at most 2097152 bytes of JSON; larger/,
+      );
+    }
+    const raw = Buffer.from(new Float32Array(count).fill(1.5).buffer);
+    const head = JSON.stringify({
+      inputs: [
+        { name: 'in', datatype: 'FP32', shape: [1, count], parameters: { binary_data_size: raw.byteLength } },
+      ],
+    });
+    const taken = await http('/v2/models/echo-FP32/infer', {
+      body: gzipSync(Buffer.concat([Buffer.from(head), raw])),
+      headers: {
+        'content-encoding': 'gzip',
+        'inference-header-content-length': String(Buffer.byteLength(head)),
+      },
+    });
+    expect(taken.status).toBe(200);
+    expect(json(taken).outputs[0]?.data).toEqual(new Array(count).fill(1.5));
   });
 
   it('takes compressed bodies, and refuses one that is not what it says', async () => {

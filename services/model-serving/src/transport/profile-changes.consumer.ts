@@ -1,15 +1,12 @@
-import { decodeJson, partitionCount, topics, type ProfileChange } from '@rapport/contracts';
+import { partitionCount, readRecords, topics } from '@rapport/contracts';
 import type { Consumer, EventLog, RecordBatch } from '@rapport/event-log';
-import { messageOf, RapportError } from '@rapport/kernel';
+import { RapportError } from '@rapport/kernel';
+import type { Rejections } from '@rapport/service-host';
 import type { ItemStatistics } from '../domain/recommendations/item-statistics.js';
 import type { PartitionCounts } from '../domain/recommendations/partition-counts.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { RecommendationStore } from '../ports/recommendation-store.js';
-import type {
-  PlacedChange,
-  UpdateRecommendations,
-  UpdateReport,
-} from '../update-recommendations.pipeline.js';
+import type { UpdateRecommendations, UpdateReport } from '../update-recommendations.pipeline.js';
 
 /** Shards are stored after so many deltas: that many are counted again after a restart, within a second. */
 const deltasPerCheckpoint = 200;
@@ -23,10 +20,14 @@ export interface ProfileChangesConsumerOptions {
   readonly store: RecommendationStore;
   readonly update: UpdateRecommendations;
   readonly report: (report: UpdateReport) => void;
-  /** A record that cannot be read: it is skipped, and this is told where it stands. */
-  readonly onUnreadable: (place: string, reason: string) => void;
+  readonly rejections: Rejections;
   readonly onRefreshFailed: (thrown: unknown) => void;
+  /** Shards were not stored: the deltas are kept, and it is tried again later. */
+  readonly onCheckpointFailed: (thrown: unknown) => void;
 }
+
+/** What this room calls itself in `events.rejected.v1`. */
+export const recommendationsStage = 'recommendations';
 
 /** Keeps the counts of all partitions: its own from the stream, the others from what their owners stored. */
 export class ProfileChangesConsumer {
@@ -53,6 +54,7 @@ export class ProfileChangesConsumer {
       maxBatch: changesPerBatch,
       onAssigned: (partition) => this.#load(partition),
       onBatch: (batch) => this.#onBatch(batch),
+      onPoison: (record, thrown) => this.options.rejections.poison(record, thrown),
     });
     this.#refresh = setInterval(() => {
       this.#refreshOthers().catch(this.options.onRefreshFailed);
@@ -92,16 +94,18 @@ export class ProfileChangesConsumer {
   async #onBatch(batch: RecordBatch): Promise<void> {
     const counts = this.#counts.get(batch.partition);
     if (counts === undefined) throw new Error(`partition ${batch.partition} was not loaded`);
+    const { read, refused } = await readRecords(topics.profilesChanged.name, batch.records);
+    await this.options.rejections.reject(refused);
+    const changes = read.map(({ record: { offset }, value: change }) => ({ offset, change }));
     try {
-      const report = await this.options.update(batch.partition, counts, this.#read(batch), () =>
-        assertOwned(batch),
-      );
+      const report = await this.options.update(batch.partition, counts, changes, () => assertOwned(batch));
       this.options.report(report);
       if (report.counted > 0) {
         this.statistics.changed();
         const since = (this.#sinceCheckpoint.get(batch.partition) ?? 0) + 1;
         this.#sinceCheckpoint.set(batch.partition, since);
-        if (since >= deltasPerCheckpoint) await this.#checkpoint(batch.partition);
+        if (since >= deltasPerCheckpoint)
+          await this.#checkpoint(batch.partition).catch(this.options.onCheckpointFailed);
       }
     } catch (thrown) {
       // Another worker wrote here: what it wrote has to be seen before the batch is tried again.
@@ -111,23 +115,10 @@ export class ProfileChangesConsumer {
     }
   }
 
-  #read(batch: RecordBatch): readonly PlacedChange[] {
-    const changes: PlacedChange[] = [];
-    for (const { value, offset } of batch.records) {
-      if (value === null) continue;
-      try {
-        changes.push({ offset, change: decodeJson<ProfileChange>(value) });
-      } catch (thrown) {
-        this.options.onUnreadable(`${batch.topic}/${batch.partition}/${offset}`, messageOf(thrown));
-      }
-    }
-    return changes;
-  }
-
   async #checkpoint(partition: number): Promise<void> {
     const counts = this.#counts.get(partition);
-    if (counts !== undefined) await this.options.store.checkpoint(partition, counts);
     this.#sinceCheckpoint.set(partition, 0);
+    if (counts !== undefined) await this.options.store.checkpoint(partition, counts);
   }
 }
 

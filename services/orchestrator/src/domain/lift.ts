@@ -1,12 +1,12 @@
 import type { CandidateOutcome, JsonObject, JsonValue } from '@rapport/contracts';
-import type { ProfileId } from '@rapport/kernel';
+import { addDecimals, decimalOf, type Decimal, type ProfileId } from '@rapport/kernel';
 import { differenceInterval, type Arm } from './confidence-sequence.js';
 import type { Tactic } from './tactics.js';
 
 export type ArmName = 'treated' | 'holdout';
 
 /** A goal event of a person: its id, when it happened, and what it counts, in millionths. */
-export type GoalHit = readonly [messageId: string, atMs: number, micros: number];
+export type GoalHit = readonly [messageId: string, atMs: number, micros: Decimal];
 
 /** The first time that a person got as far as a tactic's holdout step, and what the person did after it. */
 export interface Exposure {
@@ -15,7 +15,7 @@ export interface Exposure {
   /** At most 200, the earliest; those beyond count in `more`. */
   readonly hits: readonly GoalHit[];
   /** Sum of what no longer fits into `hits`, in millionths. */
-  readonly more?: number;
+  readonly more?: Decimal;
 }
 
 /** All exposures of a person: the truth that the sums of arms follow from. */
@@ -27,6 +27,8 @@ export interface PersonOutcomes {
   readonly mergedInto?: ProfileId;
   /** While exposures still have to be handed over: the partition of the profile that gets them. */
   readonly handoverTo?: number;
+  /** What stood here could not be counted: this person is left out from now on, in both arms. */
+  readonly isSetAside?: true;
 }
 
 /** Something that a person did. */
@@ -40,6 +42,7 @@ export interface GoalEvent {
 const maxHits = 200;
 /** Outcomes are counted in millionths, as whole numbers: sums are exact whatever their order. */
 const scale = 1_000_000;
+const one: Decimal = scale;
 
 /** The arm that a candidate's outcome puts a person into; undefined when it left before the holdout step. */
 export function armOf(outcome: CandidateOutcome['outcome']): ArmName | undefined {
@@ -80,7 +83,7 @@ export function withGoalEvent(
     if (known === undefined || goal.event !== event.event) continue;
     if (event.atMs <= known.firstMs || event.atMs > known.firstMs + tactic.goalWithinMs) continue;
     if (known.hits.some(([messageId]) => messageId === event.messageId)) continue;
-    const micros = goal.metric === 'count' ? scale : microsAt(event.properties, goal.property ?? '');
+    const micros = goal.metric === 'count' ? one : microsAt(event.properties, goal.property ?? '');
     exposures = { ...exposures, [tactic.name]: withHit(known, [event.messageId, event.atMs, micros]) };
   }
   return exposures === person.exposures ? person : { ...person, exposures };
@@ -89,16 +92,17 @@ export function withGoalEvent(
 function withHit(exposure: Exposure, hit: GoalHit): Exposure {
   if (exposure.hits.length < maxHits) return { ...exposure, hits: [...exposure.hits, hit] };
   // Beyond the bound a hit can no longer be known again, so a repeat of it would count twice.
-  return { ...exposure, more: (exposure.more ?? 0) + hit[2] };
+  return { ...exposure, more: addDecimals(exposure.more ?? 0, hit[2]) };
 }
 
-function microsAt(properties: JsonObject, path: string): number {
+/** Nothing where there is no amount: texts are not checked at the door. */
+function microsAt(properties: JsonObject, path: string): Decimal {
   let value: JsonValue | undefined = properties;
   for (const name of path.replace(/^properties\./, '').split('.')) {
     value = typeof value === 'object' && value !== null ? (value as JsonObject)[name] : undefined;
   }
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? Math.round(number * scale) : 0;
+  return (typeof number === 'number' ? decimalOf(number) : undefined) ?? 0;
 }
 
 /**
@@ -121,7 +125,7 @@ export function mergeOutcomes(
     const untilMs = first.firstMs + (tactics.get(name)?.goalWithinMs ?? Infinity);
     const hits = new Map([...own.hits, ...given.hits].map((hit) => [hit[0], hit]));
     const inside = [...hits.values()].filter(([, atMs]) => atMs > first.firstMs && atMs <= untilMs);
-    const more = (own.more ?? 0) + (given.more ?? 0);
+    const more = addDecimals(own.more ?? 0, given.more ?? 0);
     exposures[name] = {
       arm: first.arm,
       firstMs: first.firstMs,

@@ -1,6 +1,7 @@
 import type { DecisionRecord, JsonObject } from '@rapport/contracts';
 import {
   aheadOfBatches,
+  isProfileId,
   messageOf,
   parseIdentifier,
   profileIdOf,
@@ -97,7 +98,7 @@ function candidatesOf(book: TacticBook, request: DecideRequest): readonly Tactic
 
 /** The key under which a decision about nobody known is filed: the profile that the person would begin with. */
 const standInFor = (person: string): ProfileId =>
-  person.startsWith('p_') ? (person as ProfileId) : profileIdOf(parseIdentifier(person));
+  isProfileId(person) ? person : profileIdOf(parseIdentifier(person));
 
 async function readPerson(
   ports: AnswerPorts,

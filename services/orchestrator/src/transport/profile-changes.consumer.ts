@@ -1,5 +1,6 @@
-import { decodeJson, topics, type DecisionRecord, type ProfileChange } from '@rapport/contracts';
-import type { ConsumeFailure, Consumer, EventLog, LogRecord } from '@rapport/event-log';
+import { readRecords, topics, type ReadBatch } from '@rapport/contracts';
+import type { ConsumeFailure, Consumer, EventLog } from '@rapport/event-log';
+import type { Rejections } from '@rapport/service-host';
 import type { MeasureLift } from '../measure-lift.pipeline.js';
 import type { RunJourneys } from '../run-journeys.pipeline.js';
 import type { DueTimers } from '../steps/due-timers.js';
@@ -9,17 +10,22 @@ export interface ProfileChangesParts {
   readonly journeys: RunJourneys;
   readonly lift: MeasureLift;
   readonly timers: DueTimers;
+  readonly rejections: Rejections;
   readonly onFailure: (failure: ConsumeFailure) => void;
 }
 
 /** The consumer group of journeys and measurement: both read the same records, decoded once. */
 export const journeysGroup = 'journeys';
 
-const valuesOf = <T>(records: readonly LogRecord[]): readonly T[] =>
-  records.flatMap(({ value }) => (value === null ? [] : [decodeJson<T>(value)]));
+/** What this room calls itself in `events.rejected.v1`. */
+export const journeysStage = 'journeys';
 
 export async function consumeProfileChanges(parts: ProfileChangesParts): Promise<Consumer> {
-  const { log, journeys, lift, timers } = parts;
+  const { log, journeys, lift, timers, rejections } = parts;
+  const valuesOf = async <T>({ read, refused }: ReadBatch<T>): Promise<readonly T[]> => {
+    await rejections.reject(refused);
+    return read.map(({ value }) => value);
+  };
   return await log.consume({
     group: journeysGroup,
     topics: [topics.profilesChanged.name, topics.decisionsMade.name],
@@ -33,16 +39,17 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
       lift.giveUp(partition);
     },
     onBatch: async (batch) => {
-      if (!batch.owned()) throw new Error(`partition ${batch.partition} belongs to another worker now`);
       await lift.takeHandovers(batch.partition);
       if (batch.topic === topics.decisionsMade.name) {
-        await lift.decided(batch.partition, valuesOf<DecisionRecord>(batch.records));
+        const decided = await valuesOf(await readRecords(topics.decisionsMade.name, batch.records));
+        await lift.decided(batch.partition, decided);
         return;
       }
-      const changes = valuesOf<ProfileChange>(batch.records);
+      const changes = await valuesOf(await readRecords(topics.profilesChanged.name, batch.records));
       await journeys.apply(batch.partition, changes);
       await lift.changed(batch.partition, changes);
     },
+    onPoison: async (record, thrown) => rejections.poison(record, thrown),
     onFailure: parts.onFailure,
   });
 }

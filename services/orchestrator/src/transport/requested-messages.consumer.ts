@@ -1,5 +1,6 @@
-import { decodeJson, topics, type RequestedMessage } from '@rapport/contracts';
+import { readRecords, topics } from '@rapport/contracts';
 import type { ConsumeFailure, Consumer, EventLog } from '@rapport/event-log';
+import type { Rejections } from '@rapport/service-host';
 import type { DeliverMessages } from '../deliver-messages.pipeline.js';
 import type { DueTimers } from '../steps/due-timers.js';
 
@@ -8,12 +9,16 @@ export interface RequestedMessagesParts {
   readonly channel: string;
   readonly deliver: DeliverMessages;
   readonly timers: DueTimers;
+  readonly rejections: Rejections;
   readonly onFailure: (failure: ConsumeFailure) => void;
 }
 
+/** What all channels call themselves in `events.rejected.v1`: what each of them cannot read is one refusal. */
+export const deliverStage = 'deliver';
+
 /** Each channel reads all requests at its own pace: a slow webhook holds up no mail. */
 export async function consumeRequestedMessages(parts: RequestedMessagesParts): Promise<Consumer> {
-  const { log, channel, deliver, timers } = parts;
+  const { log, channel, deliver, timers, rejections } = parts;
   return await log.consume({
     group: `deliver-${channel}`,
     topics: [topics.messagesRequested.name],
@@ -23,12 +28,14 @@ export async function consumeRequestedMessages(parts: RequestedMessagesParts): P
     },
     onRevoked: (partition) => timers.drop(partition),
     onBatch: async (batch) => {
-      if (!batch.owned()) throw new Error(`partition ${batch.partition} belongs to another worker now`);
-      const messages = batch.records.flatMap(({ value }) =>
-        value === null ? [] : [decodeJson<RequestedMessage>(value)],
+      const { read, refused } = await readRecords(topics.messagesRequested.name, batch.records);
+      await rejections.reject(refused);
+      await deliver.deliver(
+        batch.partition,
+        read.map(({ value }) => value),
       );
-      await deliver.deliver(batch.partition, messages);
     },
+    onPoison: async (record, thrown) => rejections.poison(record, thrown),
     onFailure: parts.onFailure,
   });
 }

@@ -6,6 +6,9 @@ import type { BatchLedger, LedgerEntry, VersionedEntry } from '../ports/batch-le
 import type { PeopleStore, Versioned, VersionedWrite } from '../ports/people-store.js';
 import { storeKey } from './store-key.js';
 
+/** Where people are. */
+export const peopleCollection = 'profiles.people';
+
 /** People, origins and the ledger of batches as documents. */
 export class DocumentPeopleStore implements PeopleStore, BatchLedger {
   private constructor(
@@ -17,7 +20,7 @@ export class DocumentPeopleStore implements PeopleStore, BatchLedger {
   static async open(store: DocumentStore): Promise<DocumentPeopleStore> {
     const collections = await Promise.all([
       store.collection<PersonDocument>({
-        name: 'profiles.people',
+        name: peopleCollection,
         indexes: [
           { name: 'due', fields: ['partition', 'due'] },
           { name: 'timer', fields: ['partition', 'timer'] },

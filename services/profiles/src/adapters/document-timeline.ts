@@ -22,8 +22,8 @@ interface TimelineDocument {
   readonly accepted: readonly [partition: number, offset: number];
 }
 
-const idOf = ({ origin, messageId }: Pick<TimelineClaim, 'origin' | 'messageId'>): string =>
-  `${storeKey(origin)}${separator}${storeKey(messageId)}`;
+const idOf = ({ origin, messageId, trust }: Pick<TimelineClaim, 'origin' | 'messageId' | 'trust'>): string =>
+  `${storeKey(origin)}${separator}${storeKey(messageId)}${trust === 'browser' ? `${separator}b` : ''}`;
 
 /** The timeline as documents, unique by origin and message id. */
 export class DocumentTimeline implements Timeline {

@@ -3,12 +3,12 @@ import {
   encodeJson,
   topics,
   type IdentifiedEvent,
+  type PlacedRecord,
   type ProfileChange,
-  type RejectedEvent,
 } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
 import { mapInTurns, type ProfileId } from '@rapport/kernel';
-import type { ChangeFeed, PlacedRecord } from '../ports/change-feed.js';
+import type { ChangeFeed } from '../ports/change-feed.js';
 
 /** Below the log's limit of 1,000,000 bytes for a record. */
 const maxChangeBytes = 900_000;
@@ -46,26 +46,13 @@ export class LogChangeFeed implements ChangeFeed {
     );
   }
 
-  async reject(events: readonly { readonly key: string; readonly event: RejectedEvent }[]): Promise<void> {
-    await this.log.append(
-      topics.rejected.name,
-      events.map(({ key, event }) => ({
-        key,
-        value: encodeJson(event),
-        headers: cloudEventHeaders('rapport.event.rejected', `${event.stage}:${key}`, event.rejectedAt),
-      })),
-    );
-  }
-
   async identified(partition: number, after: number, upTo: number): Promise<readonly PlacedRecord[]> {
     const found: PlacedRecord[] = [];
     for (let from = after + 1; from <= upTo;) {
       const records = await this.log.read(topics.identified.name, partition, from, recordsPerRead);
       const last = records.at(-1);
       if (last === undefined) break;
-      for (const { offset, key, value } of records) {
-        if (offset <= upTo && value !== null) found.push({ offset, key, bytes: value });
-      }
+      for (const record of records) if (record.offset <= upTo) found.push(record);
       from = last.offset + 1;
     }
     return found;
@@ -76,7 +63,7 @@ export class LogChangeFeed implements ChangeFeed {
   }
 }
 
-/** A change that would not fit into a record leaves out the properties of its events, then its long traits. */
+/** A change that would not fit into a record leaves out the properties of its events, then its long traits, then all. */
 function encodeChange(change: ProfileChange): Uint8Array {
   const whole = encodeJson(change);
   if (whole.byteLength <= maxChangeBytes) return whole;
@@ -86,5 +73,8 @@ function encodeChange(change: ProfileChange): Uint8Array {
   const traits = Object.fromEntries(
     Object.entries(change.view.traits).filter(([, { value }]) => JSON.stringify(value).length <= 256),
   );
-  return encodeJson({ ...change, events, view: { ...change.view, traits } });
+  const short = encodeJson({ ...change, events, view: { ...change.view, traits } });
+  return short.byteLength <= maxChangeBytes
+    ? short
+    : encodeJson({ ...change, events, view: { ...change.view, traits: {} } });
 }

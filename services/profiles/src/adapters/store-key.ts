@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { maxKeyBytes, weighsAtMost } from '@rapport/kernel';
 
-/** Longer identifiers would not fit into ids and index keys of every store, whatever their script. */
+/** In characters: what is longer has stood under its digest from the beginning. */
 const longest = 120;
+/** Two of them and what separates them are one key, whatever their script. */
+const mostBytes = Math.floor((maxKeyBytes - 1) / 2);
 
-/** An identifier as part of a store's key: itself, or its digest when it is long. */
+/** An identifier or a message id as part of a store's key: itself, or its digest when it is long. */
 export const storeKey = (identifier: string): string =>
-  identifier.length <= longest
+  identifier.length <= longest && weighsAtMost(identifier, mostBytes)
     ? identifier
     : `#${createHash('sha256').update(identifier).digest('base64url')}`;
 

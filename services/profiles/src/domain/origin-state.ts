@@ -1,4 +1,5 @@
 import type { Origin, ProfileId } from '@rapport/kernel';
+import { foldClaims, noClaims, type BrowserClaims } from './browser-claims.js';
 import { foldConsents, type ConsentEntry } from './consents.js';
 import type { Definitions } from './definitions.js';
 import { isNewer, type ProfileEvent } from './profile-event.js';
@@ -19,6 +20,8 @@ export interface OriginState {
   timezone: [name: string, atMs: number, messageId: string] | null;
   traits: TraitEntry[];
   consents: ConsentEntry[];
+  /** Absent while no browser key said anything. */
+  browser?: BrowserClaims;
   /** States of the accumulators by key. */
   gathered: Record<string, unknown>;
   /** The definitions that `gathered` was made by. */
@@ -60,12 +63,17 @@ export function foldEvent(definitions: Definitions, state: OriginState, event: P
     state.gathered[key] = add(state.gathered[key], event);
   }
   foldNewest(state, event);
-  return {
-    accumulators,
-    traits: foldTraits(state.traits, event),
-    consents: foldConsents(state.consents, event),
-    firstSeen: foldPresence(state, event),
-  };
+  return { accumulators, ...foldSaid(state, event), firstSeen: foldPresence(state, event) };
+}
+
+/** Traits and consents, on the side of the key that they came with. */
+function foldSaid(state: OriginState, event: ProfileEvent): Pick<Touched, 'traits' | 'consents'> {
+  if (event.record.trust !== 'browser')
+    return { traits: foldTraits(state.traits, event), consents: foldConsents(state.consents, event) };
+  const claims = state.browser ?? noClaims();
+  const changed = foldClaims(claims, state.origin, event);
+  if (changed.traits || changed.consents) state.browser = claims;
+  return changed;
 }
 
 /** First and last seen, and the time zone; answers whether the first moved. */

@@ -1,17 +1,20 @@
 import type { JsonValue } from '@rapport/contracts';
+import type { Identifier } from '@rapport/kernel';
+import { consentsOf, traitsOf } from './browser-claims.js';
 import type { ConsentEntry } from './consents.js';
-import { mergeConsents } from './consents.js';
 import type { Definitions } from './definitions.js';
-import type { OriginState } from './origin-state.js';
+import type { OriginState, Touched } from './origin-state.js';
 import type { Facts, TraitReading, Verdict } from './segment-rules/segment-rule-kind.js';
-import { traitValue } from './traits.js';
+import { traitValue, type TraitEntry } from './traits.js';
 
 /** The origins of a person taken together. Merged states are remembered until the origins change. */
 export class PersonFacts implements Facts {
   readonly #definitions: Definitions;
   #states: readonly OriginState[] = [];
+  #members: readonly Identifier[] = [];
   readonly #merged = new Map<number, unknown>();
   #consents: readonly ConsentEntry[] | undefined;
+  #traits: readonly TraitEntry[] | undefined;
   #computed: { readonly atMs: number; readonly values: Readonly<Record<string, JsonValue>> } | undefined;
   #verdicts: readonly Verdict[] = [];
   #scores: ReadonlyMap<string, number> = new Map();
@@ -20,11 +23,16 @@ export class PersonFacts implements Facts {
     this.#definitions = definitions;
   }
 
-  /** The states in the order of the origins' names: where two facts tie, the first origin's holds. */
-  setStates(states: readonly OriginState[]): void {
+  /**
+   * The states in the order of the origins' names: where two facts tie, the first origin's holds. `members` are all
+   * identifiers of the person, also those that no event was filed under.
+   */
+  setStates(states: readonly OriginState[], members: Iterable<Identifier>): void {
     this.#states = [...states].sort((one, other) => (one.origin < other.origin ? -1 : 1));
+    this.#members = [...members];
     this.#merged.clear();
     this.#consents = undefined;
+    this.#traits = undefined;
     this.#computed = undefined;
   }
 
@@ -40,9 +48,10 @@ export class PersonFacts implements Facts {
     return this.#states;
   }
 
-  forgetMerged(accumulators: readonly number[], consents: boolean): void {
+  forgetMerged({ accumulators, traits, consents }: Touched): void {
     for (const number of accumulators) this.#merged.delete(number);
     if (accumulators.length > 0) this.#computed = undefined;
+    if (traits) this.#traits = undefined;
     if (consents) this.#consents = undefined;
   }
 
@@ -61,10 +70,17 @@ export class PersonFacts implements Facts {
   }
 
   trait(name: string): JsonValue | undefined {
-    return traitValue(
-      this.#states.map(({ traits }) => traits),
-      name,
-    );
+    return this.#states.some(({ browser }) => browser !== undefined)
+      ? traitValue([this.traits()], name)
+      : traitValue(
+          this.#states.map(({ traits }) => traits),
+          name,
+        );
+  }
+
+  traits(): readonly TraitEntry[] {
+    this.#traits ??= traitsOf(this.#states, this.#members);
+    return this.#traits;
   }
 
   computed(trait: number, atMs: number, thresholds: readonly number[]): TraitReading {
@@ -102,7 +118,7 @@ export class PersonFacts implements Facts {
   }
 
   consents(): readonly ConsentEntry[] {
-    this.#consents ??= mergeConsents(this.#states.map(({ consents }) => consents));
+    this.#consents ??= consentsOf(this.#states, this.#members);
     return this.#consents;
   }
 

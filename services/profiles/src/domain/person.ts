@@ -137,6 +137,7 @@ export class Person {
   originsChanged(): void {
     this.#facts.setStates(
       [...this.origins.values()].flatMap(({ state }) => (state === undefined ? [] : [state])),
+      this.origins.keys(),
     );
     this.#facts.setScores(this.scores);
     // Rules may not be asked for an instant before the newest event.
@@ -168,7 +169,7 @@ export class Person {
 
   /** After a fold: asks the rules that listen to what was touched, at the present instant. */
   renew(touched: Touched): void {
-    this.#facts.forgetMerged(touched.accumulators, touched.consents);
+    this.#facts.forgetMerged(touched);
     if (this.#verdicts === undefined) return void this.#decideAll();
     const dirty = new Uint8Array(this.definitions.segments.length);
     const { readers } = this.definitions;
@@ -184,7 +185,7 @@ export class Person {
 
   /** A fold that was decided upon before: only what was merged is forgotten. */
   refresh(touched: Touched): void {
-    this.#facts.forgetMerged(touched.accumulators, touched.consents);
+    this.#facts.forgetMerged(touched);
     this.#verdicts = undefined;
   }
 

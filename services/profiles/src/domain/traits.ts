@@ -18,7 +18,7 @@ const isKept = (name: string, value: JsonValue): boolean =>
     : typeof value !== 'object' || value === null || JSON.stringify(value).length <= maxTraitLength);
 
 /** Of two settings of a trait, the one whose event is newer. */
-const replaces = (entry: TraitEntry, known: TraitEntry): boolean =>
+export const isNewerTrait = (entry: TraitEntry, known: TraitEntry): boolean =>
   isNewer(entry[3], entry[4], known[3], known[4]);
 
 /** Sets what an identify call says; answers whether anything changed. */
@@ -40,7 +40,7 @@ function putTrait(entries: TraitEntry[], entry: TraitEntry): boolean {
     if (entries.length > mostTraits) dropOldest(entries);
     return true;
   }
-  if (!replaces(entry, entries[index] as TraitEntry)) return false;
+  if (!isNewerTrait(entry, entries[index] as TraitEntry)) return false;
   entries[index] = entry;
   return true;
 }
@@ -48,7 +48,7 @@ function putTrait(entries: TraitEntry[], entry: TraitEntry): boolean {
 /** What is dropped is older than 200 others, so it would be dropped in any order of arrival. */
 function dropOldest(entries: TraitEntry[]): void {
   const oldest = entries.reduce((least, entry) =>
-    replaces(least, entry) || (!replaces(entry, least) && entry[0] < least[0]) ? entry : least,
+    isNewerTrait(least, entry) || (!isNewerTrait(entry, least) && entry[0] < least[0]) ? entry : least,
   );
   entries.splice(entries.indexOf(oldest), 1);
 }
@@ -66,7 +66,7 @@ export function traitValue(origins: readonly (readonly TraitEntry[])[], name: st
   let newest: TraitEntry | undefined;
   for (const entries of origins) {
     const entry = entries.find((known) => known[0] === name);
-    if (entry !== undefined && (newest === undefined || replaces(entry, newest))) newest = entry;
+    if (entry !== undefined && (newest === undefined || isNewerTrait(entry, newest))) newest = entry;
   }
   return newest?.[1] ?? undefined;
 }

@@ -4,7 +4,7 @@ import { isoOf } from './instants.js';
 import type { OriginState } from './origin-state.js';
 import type { Person } from './person.js';
 import { isNewer } from './profile-event.js';
-import { mergeTraits, traitsShown } from './traits.js';
+import { traitsShown } from './traits.js';
 
 /** Every computed trait of a person at an instant, by name. */
 export function computedTraitsAt(person: Person, atMs: number): Readonly<Record<string, JsonValue>> {
@@ -21,7 +21,7 @@ export function viewAt(person: Person, atMs: number): ProfileView {
   return {
     profileId: person.profileId,
     identifiers: [...person.identifiers].sort(),
-    traits: traitsShown(mergeTraits(states.map(({ traits }) => traits))),
+    traits: traitsShown(facts.traits()),
     computedTraits: computedTraitsAt(person, atMs),
     segments: [...person.segmentsAt(atMs)]
       .map(([name, sinceMs]) => ({ name, since: isoOf(sinceMs) }))

@@ -1,3 +1,6 @@
+import type { Rejection } from '@rapport/contracts';
+import type { ProfileId } from '@rapport/kernel';
+import type { PersonDocument } from '../domain/person-document.js';
 import type { BatchLedger } from './batch-ledger.js';
 import type { ChangeFeed } from './change-feed.js';
 import type { IdentifierIndex, IdentityDirectory } from './identifier-index.js';
@@ -18,6 +21,10 @@ export interface ProfilesPorts {
   readonly directory: IdentityDirectory;
   readonly predictor: Predictor;
   readonly meter: ProfilesMeter;
-  /** The present instant; dates refusals. */
+  /** Puts into `events.rejected.v1` what this room cannot take; resolves when it is durable. */
+  readonly reject: (rejections: readonly Rejection[]) => Promise<void>;
+  /** The same for the document of a person that this room cannot go on with. */
+  readonly rejectPerson: (id: ProfileId, document: PersonDocument, thrown: unknown) => Promise<void>;
+  /** The present instant. */
   readonly now: () => number;
 }

@@ -1,4 +1,4 @@
-import type { AcceptedEvent, EventType } from '@rapport/contracts';
+import type { AcceptedEvent, EventType, Trust } from '@rapport/contracts';
 import type { Origin } from '@rapport/kernel';
 
 /** Where a record stands in `events.identified.v1`, or an event in `events.accepted.v1`. */
@@ -11,6 +11,7 @@ export interface Place {
 export interface TimelineClaim {
   readonly origin: Origin;
   readonly messageId: string;
+  readonly trust?: Trust | undefined;
   readonly atMs: number;
   readonly type: EventType;
   /** The whole event as it came. */
@@ -48,7 +49,10 @@ export interface TimelineRange {
   readonly limit: number;
 }
 
-/** Every event once, by `(origin, messageId)`: what deduplication and stories are made of. */
+/**
+ * Every event once, by `(origin, messageId)`: what deduplication and stories are made of. What came with a browser key
+ * is known apart from what came with a server key, so that nobody takes the place of an event that is still to come.
+ */
 export interface Timeline {
   /** One answer per claim, in order. The same event twice: the first has it. Resolves when durable. */
   claim(claims: readonly TimelineClaim[]): Promise<readonly ClaimAnswer[]>;

@@ -21,6 +21,7 @@ export interface ClaimedEvents {
 const claimOf = (partition: number, { offset, bytes, record, event }: ReadEvent): TimelineClaim => ({
   origin: record.origin,
   messageId: record.messageId,
+  trust: record.trust,
   atMs: event.atMs,
   type: record.type,
   json: bytes,

@@ -1,4 +1,4 @@
-import { parseIdentifier, RapportError, type Identifier, type ProfileId } from '@rapport/kernel';
+import { isProfileId, parseIdentifier, RapportError, type Identifier, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import type { Person } from '../domain/person.js';
 import type { IdentifierIndex } from '../ports/identifier-index.js';
@@ -19,7 +19,6 @@ export interface KnownPerson {
   readonly settling: boolean;
 }
 
-const profileIdForm = /^p_[\w-]+$/;
 /** A merged person points to the elder one, which may point on. */
 const mostHops = 8;
 
@@ -43,7 +42,7 @@ export class PersonFinder {
 
   /** Undefined when nobody is known by it; throws PROFILES_PERSON_INVALID when it is neither form. */
   async lookUp(text: string): Promise<KnownPerson | undefined> {
-    if (profileIdForm.test(text)) return await this.#follow(text as ProfileId, undefined);
+    if (isProfileId(text)) return await this.#follow(text, undefined);
     const identifier = readIdentifier(text);
     const [owner] = await this.ports.identifiers.ownersOf([identifier]);
     return owner === undefined ? undefined : await this.#follow(owner, identifier);

@@ -64,10 +64,7 @@ async function eventsOf(
   const after = Math.min(...ranges.map((document) => document.after));
   const upTo = Math.max(...ranges.map((document) => document.applied));
   const records = await feed.identified(partition, after, upTo);
-  const reads = records.flatMap((record) => {
-    const outcome = readIdentified(record);
-    return outcome.kind === 'pass' ? [outcome.value] : [];
-  });
+  const { reads } = await readIdentified(records);
   return (await claimEvents(timeline, partition, reads)).events;
 }
 

@@ -1,4 +1,4 @@
-import type { ProfileId } from '@rapport/kernel';
+import { sparing, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import type { ProfilesPorts } from '../ports/profiles-ports.js';
 import { BatchNumbers } from './batch-numbers.js';
@@ -6,6 +6,7 @@ import { BatchWork } from './batch-work.js';
 import { finishEarlier } from './finish-earlier.js';
 import { PeopleAtHand } from './people-at-hand.js';
 import { refoldOrigins } from './refold-origins.js';
+import { setAside } from './set-aside.js';
 
 /** People brought up to date in one go. */
 const peoplePerPage = 200;
@@ -41,7 +42,11 @@ export class OwnedPartition {
     let after: { readonly batch: number; readonly id?: ProfileId } = { batch: numbers.toldBefore };
     for (;;) {
       const page = await ports.people.writtenByTimers(partition, after, peoplePerPage);
-      hand.keep([...(await hand.people(page.map(({ id }) => id))).values()].map(({ person }) => person));
+      await sparing(
+        page.map(({ id }) => id),
+        async (ids) => hand.keep([...(await hand.people(ids)).values()].map(({ person }) => person)),
+        (id, thrown) => setAside(ports, id, thrown),
+      );
       const last = page.at(-1);
       if (last === undefined || page.length < peoplePerPage) break;
       after = last;

@@ -78,7 +78,7 @@ async function foldAll(
   for await (const { event, claim } of past) {
     const read = profileEventOf(event);
     const wasApplied = claim.offset <= (state.applied[String(claim.partition)] ?? -1);
-    if (read === undefined || !wasApplied || leftOut.has(event.messageId)) continue;
+    if (!wasApplied || leftOut.has(event.messageId)) continue;
     try {
       foldEvent(definitions, state, read);
     } catch {

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { decodeJson, topics, type ProfileChange } from '@rapport/contracts';
+import { readValue, topics, type ProfileChange } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
 import { RapportError } from '@rapport/kernel';
 import { profilesErrors } from '../profiles.errors.js';
@@ -110,14 +110,10 @@ export class ChangeWatch {
   }
 
   #keep(value: Uint8Array): void {
-    let change: ProfileChange;
-    try {
-      change = decodeJson<ProfileChange>(value);
-    } catch {
-      // What is not a change is told by the rooms that have to work on it.
-      return;
-    }
-    this.#kept.push({ change, bytes: value.length });
+    const read = readValue(topics.profilesChanged.name, value);
+    // What cannot be read is passed over: its consumers refuse it.
+    if ('problem' in read) return;
+    this.#kept.push({ change: read.value, bytes: value.length });
     this.#bytes += value.length;
     let gone = 0;
     for (; this.#bytes > this.options.maxBehindBytes && gone < this.#kept.length - 1; gone++)

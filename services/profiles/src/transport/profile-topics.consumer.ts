@@ -1,5 +1,5 @@
 import { topics } from '@rapport/contracts';
-import type { Consumer, EventLog, RecordBatch } from '@rapport/event-log';
+import type { Consumer, EventLog, LogRecord } from '@rapport/event-log';
 import type { UpdateProfiles } from '../update-profiles.pipeline.js';
 
 export interface ProfileTopics {
@@ -8,6 +8,8 @@ export interface ProfileTopics {
   readonly maxBatch: number;
   readonly onAssigned: (partition: number) => Promise<void>;
   readonly onRevoked: (partition: number) => void;
+  /** Takes a record that the pipeline fails on. */
+  readonly onPoison: (record: LogRecord, thrown: unknown) => Promise<void>;
   readonly onFailure: (partition: number, thrown: unknown) => void;
 }
 
@@ -21,9 +23,12 @@ export function consumeProfileTopics({ log, pipeline, maxBatch, ...on }: Profile
     topics: [topics.identityChanged.name, topics.identified.name],
     maxBatch,
     onBatch: async (batch) => {
-      const placed = placedOf(batch);
-      if (batch.topic === topics.identityChanged.name) await pipeline.identityChanged(placed);
-      else await pipeline.identified(placed);
+      if (batch.topic === topics.identityChanged.name) await pipeline.identityChanged(batch);
+      else await pipeline.identified(batch);
+    },
+    onPoison: async (record, thrown) => {
+      await pipeline.unclaim(record);
+      await on.onPoison(record, thrown);
     },
     onAssigned: async (partition) => {
       await pipeline.takeOver(partition);
@@ -36,13 +41,3 @@ export function consumeProfileTopics({ log, pipeline, maxBatch, ...on }: Profile
     onFailure: ({ partition, thrown }) => on.onFailure(partition, thrown),
   });
 }
-
-/** Records without a value are tombstones: nothing is to be learnt from them. */
-const placedOf = (batch: RecordBatch) => ({
-  topic: batch.topic,
-  partition: batch.partition,
-  records: batch.records.flatMap(({ offset, key, value }) =>
-    value === null ? [] : [{ offset, key, bytes: value }],
-  ),
-  owned: () => batch.owned(),
-});

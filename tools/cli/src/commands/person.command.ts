@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { parseIdentifier } from '@rapport/kernel';
+import { isProfileId, parseIdentifier } from '@rapport/kernel';
 import type { Playbook } from '@rapport/playbook';
 import { answer, type CommandContext } from '../command-context.js';
 import { readPerson, readTimeline } from '../person/person-answer.js';
@@ -35,7 +35,7 @@ async function titles(dir: string): Promise<Playbook | undefined> {
 }
 
 function readPersonId(text: string): string {
-  return text.startsWith('p_') ? text : parseIdentifier(text);
+  return isProfileId(text) ? text : parseIdentifier(text);
 }
 
 function readCount(text: string): number {

@@ -9,20 +9,23 @@ import { tableOf } from '../table.js';
 const mostRecords = 1_000;
 
 export function addRejected(program: Command, context: CommandContext): void {
-  const rejected = program.command('rejected').description('events that were not taken, and why');
+  const rejected = program
+    .command('rejected')
+    .description('what any room could not take, and why: events, records of topics, stored documents');
   rejected
     .command('list')
     .description('the newest first')
     .option('--limit <n>', `at most this many, up to ${mostRecords}`, readLimit, 100)
     .option('--code <code>', 'only this reason, for example INGESTION_PLAN_VIOLATION', '')
-    .action(async (options: { limit: number; code: string }) => {
+    .option(
+      '--stage <room>',
+      'only what this room refused: ingestion, identity, profiles, journeys, deliver, recommendations',
+      '',
+    )
+    .action(async ({ limit, code, stage }: { limit: number; code: string; stage: string }) => {
       await withPlatform(context, async (platform) => {
-        const { records } = await (
-          await service(platform)
-        ).listRejected({
-          limit: options.limit,
-          code: options.code,
-        });
+        const ingestion = await service(platform);
+        const { records } = await ingestion.listRejected({ limit, code, stage, id: '' });
         answer(context, records, () => listing(records));
       });
     });
@@ -32,26 +35,29 @@ export function addRejected(program: Command, context: CommandContext): void {
     .argument('<id>', 'as list gives it')
     .action(async (id: string) => {
       await withPlatform(context, async (platform) => {
-        const { records } = await (await service(platform)).listRejected({ limit: mostRecords, code: '' });
-        const record = records.find((each) => each.id === id);
+        const ingestion = await service(platform);
+        const { records } = await ingestion.listRejected({ limit: 1, code: '', stage: '', id });
+        const [record] = records;
         if (record === undefined) {
           throw new RapportError(
             'REJECTED_NOT_FOUND',
             'not_found',
-            `expected the id of one of the newest ${mostRecords} rejected events; there is no ${id}. See: rapport rejected list`,
+            `expected the id of a rejected record that is still kept; there is no ${id}. See: rapport rejected list`,
           );
         }
         answer(
           context,
           record,
           () =>
-            `${record.id}  ${record.rejectedAt}  ${record.stage}  source ${record.source}\n${record.code}: ${record.detail}\n${record.original}`,
+            `${record.id}  ${record.rejectedAt}  ${record.stage}  ${whence(record)}\n${record.code}: ${record.detail}\n${record.original}`,
         );
       });
     });
   rejected
     .command('replay')
-    .description('send them through the front door again; what was taken before counts once')
+    .description(
+      'send events through the front door again, and put records of other topics back; what was taken before counts once',
+    )
     .argument('<id...>', 'as list gives them')
     .action(async (ids: string[]) => {
       await withPlatform(context, async (platform) => {
@@ -81,17 +87,21 @@ async function service(platform: Platform): Promise<ingestionProto.IngestionServ
 function listing(records: readonly ingestionProto.RejectedRecord[]): string {
   if (records.length === 0) return 'Nothing was rejected.';
   return tableOf(
-    ['id', 'when', 'stage', 'source', 'why'],
-    records.map(({ id, rejectedAt, stage, source, code, detail }) => [
-      id,
-      rejectedAt,
-      stage,
-      source,
-      `${code}: ${detail}`,
+    ['id', 'when', 'stage', 'where', 'why'],
+    records.map((record) => [
+      record.id,
+      record.rejectedAt,
+      record.stage,
+      whence(record),
+      `${record.code}: ${record.detail}`,
     ]),
     [{}, {}, {}, {}, { width: 80 }],
   );
 }
+
+/** Where it stood, or who sent it to the front door. */
+const whence = ({ place, source }: ingestionProto.RejectedRecord): string =>
+  place === '' ? `source ${source}` : place;
 
 function readLimit(text: string): number {
   const limit = Number(text);

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { messageOf, RapportError } from '@rapport/kernel';
+import type { Credentials } from '@rapport/service-host';
 import type { CommandContext } from '../command-context.js';
 import { openWebhookDesk } from '../demo/webhook-desk.js';
 
@@ -162,14 +163,16 @@ async function runEmbedded(options: Options, context: CommandContext): Promise<v
 
 async function openDemo(
   httpUrl: string,
-  credentials: { readonly sources: ReadonlyMap<string, string>; readonly apiToken: string },
+  credentials: Pick<Credentials, 'sources' | 'apiToken'>,
   addresses: readonly (readonly [string, string])[],
   context: CommandContext,
 ): Promise<() => Promise<void>> {
   const { startDemoShopProcess, startLiveTerminal } = await import('@rapport/storefront');
+  const { ownSource } = await import('@rapport/service-host');
   const { apiToken } = credentials;
-  // The platform's own key is not for shops.
-  const writeKey = [...credentials.sources].find(([, source]) => source !== 'rapport')?.[0] ?? '';
+  // The platform's own key is not for shops; the demo shop speaks as its server does.
+  const keys = [...credentials.sources].filter(([, { source }]) => source !== ownSource);
+  const [writeKey] = keys.find(([, { kind }]) => kind === 'server') ?? keys[0] ?? [''];
   const { demo, playbookDir } = context.config();
   const shop = startDemoShopProcess({ httpUrl, writeKey, apiToken, playbookDir, ...demo });
   const screen = startLiveTerminal({

@@ -17,6 +17,7 @@ import {
   checkSize,
   indexKeyOf,
   indexMissing,
+  mayExist,
 } from '../../index-keys.js';
 import { decodeDocument, encodeDocument, packDocument, type EncodedDocument } from './stored-value.js';
 import { afterPrefix, continueTuple, encodeTuple } from './tuple-key.js';
@@ -133,6 +134,7 @@ export class LmdbCollection<T extends Document> implements Collection<T> {
 
   #read(id: string): Stored<T> | undefined {
     this.groups.refuseWhenClosed();
+    if (!mayExist(id)) return undefined;
     const bytes = this.documents.getBinaryFast(Buffer.from(id, 'utf8'));
     if (bytes === undefined) return undefined;
     const { version, doc } = decodeDocument<T>(this.name, id, bytes.subarray(0, bytes.length));

@@ -9,7 +9,7 @@ import type {
   Write,
   WriteResult,
 } from '../../document-store.js';
-import { checkBounds, checkId, checkSize, indexMissing } from '../../index-keys.js';
+import { checkBounds, checkId, checkSize, indexMissing, mayExist } from '../../index-keys.js';
 import { answered } from './answered.js';
 import { afterPrefixText, compareText, keyText } from './key-text.js';
 import { keysOf, type DeclaredIndexes, type Documents, type StoredDocument } from './stored-document.js';
@@ -34,8 +34,8 @@ export class MongoDocuments<T extends Document> implements Collection<T> {
 
   async getMany(ids: readonly string[]): Promise<readonly (Stored<T> | undefined)[]> {
     this.refuseWhenClosed();
-    if (ids.length === 0) return [];
-    const wanted = [...new Set(ids)];
+    const wanted = [...new Set(ids.filter(mayExist))];
+    if (wanted.length === 0) return ids.map(() => undefined);
     const found = await this.#found(
       this.documents.find(
         { _id: { $in: wanted } },

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue, ProfileChange } from '@rapport/contracts';
+import { weighsAtMost } from '@rapport/kernel';
 
 /** A person did something with an item. */
 export interface Interaction {
@@ -16,8 +17,8 @@ const weights: Readonly<Record<string, number>> = {
   'Order Completed': 5,
 };
 
-/** Longer ids are no ids; they would only fill memory. */
-const maxItemLength = 64;
+/** Longer ids and categories are none; a shard of the longest still is one document. In bytes, as documents are measured. */
+const maxNameBytes = 64;
 /** Items of one order that count; a wholesale order of hundreds of lines says little about any two of them. */
 const maxProducts = 50;
 
@@ -30,8 +31,7 @@ export function interactionsOf(change: ProfileChange): readonly Interaction[] {
     if (weight === undefined || event.properties === undefined || Number.isNaN(atMs)) continue;
     for (const product of productsOf(event.properties)) {
       const item = textOf(product['product_id']) ?? textOf(product['sku']);
-      if (item === undefined || item.length > maxItemLength) continue;
-      interactions.push({ item, weight, atMs, category: textOf(product['category']) });
+      if (item !== undefined) interactions.push({ item, weight, atMs, category: textOf(product['category']) });
     }
   }
   return interactions;
@@ -48,7 +48,8 @@ function productsOf(properties: JsonObject): readonly JsonObject[] {
     );
 }
 
+/** A name as text; undefined where there is none, or none that is kept. */
 function textOf(value: JsonValue | undefined): string | undefined {
   if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return typeof value === 'string' && value !== '' && weighsAtMost(value, maxNameBytes) ? value : undefined;
 }

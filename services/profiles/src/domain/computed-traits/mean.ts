@@ -1,4 +1,4 @@
-import { addDecimals, decimalOf, numberOf, type Decimal } from './decimals.js';
+import { addDecimals, decimalOf, numberOf, type Decimal } from '@rapport/kernel';
 import { numbersOf } from './scalars.js';
 import { traitKind } from './trait-kind.js';
 

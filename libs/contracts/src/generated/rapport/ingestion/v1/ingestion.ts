@@ -73,6 +73,10 @@ export interface ListRejectedRequest {
   limit: number;
   /** Only this code; empty: all. */
   code: string;
+  /** Only what this room refused: ingestion, identity, profiles, journeys, deliver, recommendations; empty: all. */
+  stage: string;
+  /** Only this one, by its id; the other fields are ignored then. Empty: all. */
+  id: string;
 }
 
 export interface RejectedRecord {
@@ -86,6 +90,15 @@ export interface RejectedRecord {
   rejectedAt: string;
   /** The original text, cut at 32 KiB. */
   original: string;
+  /** Of the event or the record, where it has one. */
+  messageId: string;
+  /**
+   * Where it stood: `topic/partition/offset` of a record, `collection/id` of a stored document; empty when it came to
+   * the front door.
+   */
+  place: string;
+  /** The key that the record had there. */
+  key: string;
 }
 
 export interface ListRejectedResponse {
@@ -870,7 +883,7 @@ export const AcceptStreamResponse: MessageFns<AcceptStreamResponse> = {
 };
 
 function createBaseListRejectedRequest(): ListRejectedRequest {
-  return { limit: 0, code: "" };
+  return { limit: 0, code: "", stage: "", id: "" };
 }
 
 export const ListRejectedRequest: MessageFns<ListRejectedRequest> = {
@@ -880,6 +893,12 @@ export const ListRejectedRequest: MessageFns<ListRejectedRequest> = {
     }
     if (message.code !== "") {
       writer.uint32(18).string(message.code);
+    }
+    if (message.stage !== "") {
+      writer.uint32(26).string(message.stage);
+    }
+    if (message.id !== "") {
+      writer.uint32(34).string(message.id);
     }
     return writer;
   },
@@ -911,6 +930,22 @@ export const ListRejectedRequest: MessageFns<ListRejectedRequest> = {
             }
 
             message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stage = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.id = reader.string();
             continue;
           }
         }
@@ -966,12 +1001,25 @@ export const ListRejectedRequest: MessageFns<ListRejectedRequest> = {
     const message = createBaseListRejectedRequest();
     message.limit = object.limit ?? 0;
     message.code = object.code ?? "";
+    message.stage = object.stage ?? "";
+    message.id = object.id ?? "";
     return message;
   },
 };
 
 function createBaseRejectedRecord(): RejectedRecord {
-  return { id: "", stage: "", code: "", detail: "", source: "", rejectedAt: "", original: "" };
+  return {
+    id: "",
+    stage: "",
+    code: "",
+    detail: "",
+    source: "",
+    rejectedAt: "",
+    original: "",
+    messageId: "",
+    place: "",
+    key: "",
+  };
 }
 
 export const RejectedRecord: MessageFns<RejectedRecord> = {
@@ -996,6 +1044,15 @@ export const RejectedRecord: MessageFns<RejectedRecord> = {
     }
     if (message.original !== "") {
       writer.uint32(58).string(message.original);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(66).string(message.messageId);
+    }
+    if (message.place !== "") {
+      writer.uint32(74).string(message.place);
+    }
+    if (message.key !== "") {
+      writer.uint32(82).string(message.key);
     }
     return writer;
   },
@@ -1069,6 +1126,30 @@ export const RejectedRecord: MessageFns<RejectedRecord> = {
             message.original = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1125,6 +1206,9 @@ export const RejectedRecord: MessageFns<RejectedRecord> = {
     message.source = object.source ?? "";
     message.rejectedAt = object.rejectedAt ?? "";
     message.original = object.original ?? "";
+    message.messageId = object.messageId ?? "";
+    message.place = object.place ?? "";
+    message.key = object.key ?? "";
     return message;
   },
 };
@@ -1405,9 +1489,9 @@ export interface IngestionService {
   accept(request: AcceptRequest): Promise<AcceptResponse>;
   /** The same over one stream: each request gets one response, in order. */
   acceptStream(request: AsyncIterable<AcceptStreamRequest>): AsyncIterable<AcceptStreamResponse>;
-  /** Records of the rejected topic, newest first. */
+  /** What any room could not take, newest first; the same refusal once, however often it was written. */
   listRejected(request: ListRejectedRequest): Promise<ListRejectedResponse>;
-  /** Sends the original of a rejected record through the front door again. */
+  /** Sends rejected events through the front door again, and puts records of other topics back where they came from. */
   replayRejected(request: ReplayRejectedRequest): Promise<ReplayRejectedResponse>;
 }
 
@@ -1438,7 +1522,7 @@ export const IngestionServiceDefinition = {
       responseStream: true,
       options: {},
     },
-    /** Records of the rejected topic, newest first. */
+    /** What any room could not take, newest first; the same refusal once, however often it was written. */
     listRejected: {
       name: "ListRejected",
       requestType: ListRejectedRequest as typeof ListRejectedRequest,
@@ -1447,7 +1531,7 @@ export const IngestionServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Sends the original of a rejected record through the front door again. */
+    /** Sends rejected events through the front door again, and puts records of other topics back where they came from. */
     replayRejected: {
       name: "ReplayRejected",
       requestType: ReplayRejectedRequest as typeof ReplayRejectedRequest,

@@ -14,7 +14,7 @@ import {
   untilTaken,
   waitingFor,
   type ServiceProcess,
-} from './service-process.js';
+} from '../service-process.js';
 
 describe('two brokers, and records that both must have', () => {
   const brokers: LocalKafka[] = [];

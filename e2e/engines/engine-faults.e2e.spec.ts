@@ -25,7 +25,7 @@ import {
   untilTaken,
   waitingFor,
   type ServiceProcess,
-} from './service-process.js';
+} from '../service-process.js';
 
 describe('when an engine does not do its part', () => {
   let kafka: LocalKafka;

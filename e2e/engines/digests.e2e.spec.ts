@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { compareDigests, monthInput, onlineRetailInput } from '@rapport/chaos';
 import { repositoryRoot } from '@rapport/testing';
-import { onlineRetailFile } from './online-retail/reference.js';
+import { onlineRetailFile } from '../online-retail/reference.js';
 
 // The short form; `npm run digests` takes the whole month and the whole file.
 describe('one process and a cluster on real engines', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { repositoryRoot } from '@rapport/testing';
-import { until } from './service-process.js';
+import { until } from '../service-process.js';
 
 interface Run {
   readonly pid: number;

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { freePorts } from '@rapport/local-engines';
 import { repositoryRoot, startPlatform } from '@rapport/testing';
-import { until, waitingFor } from './service-process.js';
+import { until, waitingFor } from '../service-process.js';
 
 /** The first ```bash block under a heading of the README, as a reader would paste it. */
 function blockUnder(heading: string): string {

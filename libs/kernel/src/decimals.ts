@@ -14,10 +14,16 @@ const packed = (value: bigint): Decimal =>
     ? Number(value)
     : value.toString();
 
-/** A finite number in millionths; undefined from 1e21 on, where JavaScript writes no plain digits. */
+/** Amounts are finite numbers below this, whatever their sign: from here on JavaScript writes no plain digits. */
+export const amountLimit = 1e21;
+
+/** Whether a number can be summed, measured and given to models. */
+export const isAmount = (value: number): boolean => Math.abs(value) < amountLimit;
+
+/** An amount in millionths; undefined for what is none. */
 export function decimalOf(value: number): Decimal | undefined {
   if (Math.abs(value) < 4e9) return Math.round(value * scale);
-  if (Math.abs(value) >= 1e21) return undefined;
+  if (!isAmount(value)) return undefined;
   return packed(BigInt(value.toFixed(scaleDigits).replace('.', '')));
 }
 

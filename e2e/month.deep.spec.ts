@@ -1,0 +1,3 @@
+import { tellMonth } from './month/tell-month.js';
+
+tellMonth({ seeds: 20, covered: 18 });

@@ -1,0 +1,80 @@
+// A process that holds one model and runs it on request. Plain JavaScript, because a process starts from a file and
+// the same file has to serve the sources (in tests) and the build. What native code does to it, it does to it alone.
+import { createHash } from 'node:crypto';
+import { createReadStream, writeFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+
+// Where memory runs out, the kernel ends this process before the one that serves (Linux).
+try {
+  writeFileSync('/proc/self/oom_score_adj', '1000');
+} catch {
+  // Elsewhere there is no such thing.
+}
+// Who computes stands back a little for who answers doors.
+setPriority(5);
+const messageOf = (thrown) => (thrown instanceof Error ? thrown.message : String(thrown));
+
+let session;
+process.on('message', (message) => void (message.kind === 'open' ? open(message) : run(message)));
+process.on('disconnect', () => process.exit(0));
+
+async function open({ source, options }) {
+  try {
+    session = await InferenceSession.create(...(await modelOf(source)), options);
+    await checkUnchanged();
+    process.send({ kind: 'open', inputs: session.inputMetadata, outputs: session.outputMetadata });
+  } catch (thrown) {
+    process.send({ kind: 'failed', message: messageOf(thrown) });
+  }
+}
+
+const opened = [];
+
+/** The bytes that were checked; with external data, the path of files that are those that were checked. */
+async function modelOf({ path, sha256, bytes, external }) {
+  if (bytes !== undefined) return [bytes];
+  if (external.length === 0) {
+    const read = await readFile(path);
+    if (createHash('sha256').update(read).digest('hex') !== sha256) throw changed(path);
+    return [read];
+  }
+  for (const file of [{ path, sha256 }, ...external]) {
+    opened.push({ path: file.path, mark: await markOf(file.path) });
+    const hash = createHash('sha256');
+    for await (const piece of createReadStream(file.path, { highWaterMark: 1 << 20 })) hash.update(piece);
+    if (hash.digest('hex') !== file.sha256) throw changed(file.path);
+  }
+  return [path];
+}
+
+async function checkUnchanged() {
+  for (const { path, mark } of opened) if ((await markOf(path)) !== mark) throw changed(path);
+}
+
+async function markOf(path) {
+  const { dev, ino, size, ctimeNs } = await stat(path, { bigint: true });
+  return [dev, ino, size, ctimeNs].join();
+}
+
+const changed = (path) => new Error(`${path} is not what it was when it was checked; load the version again`);
+
+async function run({ id, feeds, outputs }) {
+  try {
+    const tensors = {};
+    for (const [name, { type, data, dims }] of Object.entries(feeds))
+      tensors[name] = new Tensor(type, data, dims);
+    const started = performance.now();
+    const results = await session.run(tensors, outputs);
+    const computeMs = performance.now() - started;
+    const given = {};
+    for (const name of outputs) {
+      const { type, data, dims } = results[name];
+      given[name] = { type, data, dims };
+    }
+    process.send({ kind: 'result', id, outputs: given, computeMs });
+  } catch (thrown) {
+    process.send({ kind: 'error', id, message: messageOf(thrown) });
+  }
+}
