@@ -69,9 +69,9 @@ export const recommend: Benchmark = {
 async function measure(name: string, folder: string, options: BenchmarkOptions): Promise<Figure[]> {
   const documents = await openDocumentStore({ kind: 'lmdb', path: join(options.workDir, name) });
   try {
-    const store = await DocumentRecommendationStore.open(documents, (_document, thrown) =>
-      Promise.reject(thrown as Error),
-    );
+    const store = await DocumentRecommendationStore.open(documents, async (_document, thrown) => {
+      throw thrown;
+    });
     const update = createUpdateRecommendations(store);
     const sessions = gunzipSync(readFileSync(join(folder, 'train_sessions.txt.gz')))
       .toString('utf8')

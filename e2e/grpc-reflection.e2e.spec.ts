@@ -11,11 +11,14 @@ async function call(
   service: string,
   method: string,
   request: object,
-  metadata = new Metadata(),
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Record<string, unknown>> {
   const { requestType, responseType } = types.lookupService(service).methods[method] as protobuf.Method;
   const In = types.lookupType(requestType);
   const Out = types.lookupType(responseType);
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${platform.apiToken}`);
+  for (const [key, value] of Object.entries(more)) metadata.set(key, value);
   return await new Promise((resolve, reject) => {
     client.makeUnaryRequest<object, protobuf.Message>(
       `/${service}/${method}`,
@@ -61,6 +64,7 @@ const ingestion = 'rapport.ingestion.v1.IngestionService';
 const everyService = [
   'grpc.health.v1.Health',
   'inference.GRPCInferenceService',
+  'rapport.access.v1.AccessService',
   'rapport.identity.v1.IdentityService',
   ingestion,
   'rapport.models.v1.ModelsService',
@@ -92,8 +96,6 @@ describe.each(['v1', 'v1alpha'] as const)('reflection %s', (version) => {
     const userId = `known-by-${version}`;
     // In a descriptor fields have their proto names, and a map is a list of entries, as on the wire.
     const text = (value: string) => ({ string_value: value });
-    const metadata = new Metadata();
-    metadata.set('x-write-key', platform.writeKey);
     const answer = await call(
       client,
       types,
@@ -110,7 +112,7 @@ describe.each(['v1', 'v1alpha'] as const)('reflection %s', (version) => {
           { type: 'track', message_id: `${version}-2`, user_id: userId },
         ],
       },
-      metadata,
+      { 'x-write-key': platform.writeKey },
     );
     expect(answer['results']).toEqual([
       { message_id: `${version}-1`, accepted: true, code: '', detail: '' },

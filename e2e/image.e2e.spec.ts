@@ -87,7 +87,7 @@ describe('the image, built and started outside Docker', () => {
       RAPPORT_METRICS_PORT: '0',
       RAPPORT_SMTP_PORT: '0',
       RAPPORT_WRITE_KEYS: 'shop=image-key',
-      RAPPORT_API_TOKEN: 'image-token',
+      RAPPORT_API_TOKEN: 'token-of-the-image-test',
     };
     const health = async (): Promise<number> => {
       const child = spawn(process.execPath, ['infra/docker/health.mjs'], {

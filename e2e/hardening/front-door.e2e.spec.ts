@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startPlatform, type TestPlatform } from '@rapport/testing';
+import { basicOf, headOf, hold, waysToHold } from './strangers.js';
 
 interface Person {
   readonly identifiers: readonly { readonly type: string; readonly value: string }[];
@@ -19,7 +20,6 @@ interface Answer {
 const publicKey = 'public-key';
 const startMs = Date.parse('2026-03-02T09:00:00.000Z');
 const iso = (ms: number): string => new Date(ms).toISOString();
-const basicOf = (key: string): string => `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
 
 let platform: TestPlatform;
 beforeAll(async () => {
@@ -58,54 +58,13 @@ async function personOf(identifier: string): Promise<Person> {
 }
 
 describe('strangers at the front door', () => {
-  const post = (path: string, ...lines: readonly string[]): string =>
-    [`POST ${path} HTTP/1.1`, 'host: x', ...lines, '', ''].join('\r\n');
-  const event = JSON.stringify({ writeKey: publicKey, userId: 'someone', event: 'Opened' });
-  /** What each holds open. */
-  const ways: Readonly<Record<string, string>> = {
-    'chunked, no body': post('/v1/batch', 'transfer-encoding: chunked'),
-    'chunked, a part of the body': `${post('/v1/batch', 'transfer-encoding: chunked')}5\r\n{"bat\r\n`,
-    'with a length, no body': post('/v1/batch', 'content-length: 400000'),
-    'with a smaller length, no body': post('/v1/batch', 'content-length: 40000'),
-    'with a small length, no body': post('/v1/batch', 'content-length: 4000'),
-    'with hardly a length, no body': post('/v1/batch', 'content-length: 10'),
-    'with a length, a part of the body': `${post('/v1/batch', 'content-length: 400000')}${' '.repeat(8_000)}`,
-    'gzip, no body': post('/v1/batch', 'content-encoding: gzip', 'content-length: 300000'),
-    'with the public key, no body': post(
-      '/v1/batch',
-      `authorization: ${basicOf(publicKey)}`,
-      'transfer-encoding: chunked',
-    ),
-    'with a wrong key, no body': post(
-      '/v1/batch',
-      `authorization: ${basicOf('x')}`,
-      'content-length: 400000',
-    ),
-    'with a wrong token, no body': post(
-      '/v1/import?source=x',
-      'authorization: Bearer x',
-      'content-length: 400000',
-    ),
-    'a part of the head': 'POST /v1/batch HTTP/1.1\r\nhost: x\r\n',
-    nothing: '',
-    'idle after an answer': post('/v1/m', 'content-length: 0'),
-    'a pixel': `GET /v1/pixel/track?data=${encodeURIComponent(event)} HTTP/1.1\r\nhost: x\r\n\r\n`,
-  };
   const strangers: Socket[] = [];
   afterAll(() => strangers.forEach((socket) => socket.destroy()));
 
   it('shut out nobody who has a key, whatever they hold open', async () => {
     const { port } = new URL(platform.httpUrl);
-    await Promise.all(
-      Object.values(ways)
-        .flatMap((way) => Array.from({ length: 30 }, () => way))
-        .map(async (way) => {
-          const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
-          strangers.push(socket.resume());
-          await new Promise((resolve) => socket.once('connect', resolve));
-          socket.write(way);
-        }),
-    );
+    const held = Object.values(waysToHold(publicKey)).flatMap((way) => Array.from({ length: 30 }, () => way));
+    strangers.push(...(await Promise.all(held.map((way) => hold(Number(port), way)))));
     // Answered only after what the strangers sent was read: it came before, in as many turns of the loop.
     await platform.get('/v1/status');
     const statuses = await Promise.all(
@@ -135,7 +94,7 @@ describe('strangers at the front door', () => {
         socket.destroy();
         resolve(text);
       });
-      socket.write(post('/v1/batch', `authorization: ${basicOf('x')}`, 'content-length: 400000'));
+      socket.write(headOf('/v1/batch', `authorization: ${basicOf('x')}`, 'content-length: 400000'));
     });
     expect(told).toContain('HTTP/1.1 401');
     expect(told).toContain('INGESTION_WRITE_KEY_UNKNOWN');
@@ -222,16 +181,16 @@ describe('with the public key a stranger', () => {
         };
       }),
     );
-    expect(found).toEqual(
-      victims.map(({ how, userId }) => ({
+    const { body } = await platform.get<{ messages: readonly { readonly to: string }[] }>('/v1/messages');
+    expect({ mails: body.messages.map(({ to }) => to), found }).toEqual({
+      mails: [],
+      found: victims.map(({ how, userId }) => ({
         how,
         emails: [`${userId}@shop.example`],
         trait: `${userId}@shop.example`,
         granted: [],
       })),
-    );
-    const { body } = await platform.get<{ messages: readonly { readonly to: string }[] }>('/v1/messages');
-    expect(body.messages.map(({ to }) => to)).toEqual([]);
+    });
     expect([...named].sort()).toEqual(['INGESTION_BROWSER_CONSENT', 'INGESTION_BROWSER_IDENTIFIER']);
   });
 

@@ -10,7 +10,7 @@ const character = fc.oneof(
 );
 
 /** A text of one character, or of two in turn, whose weight lies around a limit, in bytes or in UTF-16 units. */
-const textAround = (...limits: readonly number[]): fc.Arbitrary<string> =>
+export const textAround = (...limits: readonly number[]): fc.Arbitrary<string> =>
   fc
     .tuple(
       character,
@@ -56,11 +56,13 @@ export const numbers = fc.oneof(
   { weight: 1, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) },
   { weight: 6, arbitrary: fc.integer() },
 );
-const nested = fc.oneof(fc.integer({ min: 1, max: 31 }), fc.integer({ min: 1, max: 34 })).map((levels) => {
-  let value: object = { end: 1 };
-  for (let level = 1; level < levels; level++) value = level % 2 === 0 ? { in: value } : [value];
-  return value;
-});
+export const nested = fc
+  .oneof(fc.integer({ min: 1, max: 31 }), fc.integer({ min: 1, max: 34 }))
+  .map((levels) => {
+    let value: object = { end: 1 };
+    for (let level = 1; level < levels; level++) value = level % 2 === 0 ? { in: value } : [value];
+    return value;
+  });
 const values: fc.Arbitrary<unknown> = fc.oneof(
   numbers,
   textAround(64, 128, 512, 2048),

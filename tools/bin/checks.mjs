@@ -115,6 +115,15 @@ function readmes() {
   return { ok: wrong.length === 0, text: wrong.join('\n') };
 }
 
+/** docs/access.md is what the routes and RPCs of this checkout declare. */
+async function access() {
+  const built = run(process.execPath, [join(root, 'tools/bin/build.mjs')]);
+  if (!built.ok) return built;
+  const { writeAccessPage } = await import('./access-table.mjs');
+  const ok = await writeAccessPage();
+  return { ok, text: ok ? '' : 'docs/access.md was not current; it is now, commit it' };
+}
+
 /** Links between documents lead somewhere. */
 function links() {
   const wrong = [];
@@ -325,6 +334,7 @@ export const checks = {
   environment,
   readmes,
   links,
+  access,
 };
 
 /** Runs checks, prints a line for each, answers how many passed and failed. */

@@ -21,6 +21,7 @@ export {
 export type { TopicValues } from './topic-values.js';
 export type {
   AcceptedEvent,
+  AuditRecord,
   CandidateOutcome,
   DecisionRecord,
   Delivery,
@@ -53,3 +54,5 @@ export * as decisionsProto from './generated/rapport/orchestrator/v1/decisions.j
 export * as journeysProto from './generated/rapport/orchestrator/v1/journeys.js';
 /** Messages and service of proto/inference/grpc_service.proto. */
 export * as inferenceProto from './generated/inference/grpc_service.js';
+/** Messages and service of proto/rapport/access/v1/access.proto. */
+export * as accessProto from './generated/rapport/access/v1/access.js';

@@ -154,6 +154,7 @@ function accepted(value: unknown): string | undefined {
     if (!isText(text) || !isInstant(text)) return `${field} as an ISO 8601 instant`;
   }
   if (!isText(value['source'])) return 'source as text';
+  if (value['trust'] !== undefined && value['trust'] !== 'browser') return 'trust to be browser or absent';
   for (const field of ['event', 'name', 'category', 'groupId'] as const) {
     if (value[field] !== undefined && typeof value[field] !== 'string') return `${field} as text`;
   }

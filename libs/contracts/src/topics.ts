@@ -227,6 +227,28 @@ export interface DecisionRecord {
   readonly journey?: string;
 }
 
+/** `audit.recorded.v1`, key token: who did what, when, from where; a change is there twice, `begun` and how it ended. */
+export interface AuditRecord {
+  /** The same for `begun` and the end of one call. */
+  readonly id: string;
+  readonly at: string;
+  /** The token's name; never the token. */
+  readonly token: string;
+  readonly action: string;
+  /** The route's pattern or the RPC: `GET /v1/people/:person`, `/rapport.profiles.v1.ProfilesService/GetProfile`. */
+  readonly door: string;
+  /** What it was about, as it was asked for, by the names of the request: `{ "person": "user_id:42" }`. */
+  readonly subject: Readonly<Record<string, string>>;
+  /** `begun`: written before a change; an end is missing where the process died or the log was lost meanwhile. */
+  readonly outcome: 'begun' | 'done' | 'refused' | 'failed';
+  /** HTTP status, or gRPC status by name; empty while begun. */
+  readonly status: string;
+  /** The network address that asked. */
+  readonly address: string;
+  /** Calls of the same kind, about the same, within a moment are written as one. */
+  readonly count: number;
+}
+
 /** A topic, what its key is, and how long it is kept. */
 export interface TopicDeclaration {
   readonly name: string;
@@ -264,6 +286,7 @@ export const topics = {
   deliveriesRecorded: declare('deliveries.recorded.v1', 'profileId', 30 * dayMs),
   decisionsMade: declare('decisions.made.v1', 'profileId', 90 * dayMs),
   inferencesLogged: declare('inferences.logged.v1', 'profileId', 7 * dayMs),
+  auditRecorded: declare('audit.recorded.v1', 'token', 365 * dayMs),
 } as const;
 
 /** CloudEvents 1.0 binary-mode headers for a JSON record. */

@@ -86,8 +86,25 @@ export const indexMissing = (collection: string, index: string, known: readonly 
     `collection ${collection} has no index ${index}; it has _id${known.map((name) => `, ${name}`).join('')}`,
   );
 
-/** Throws DOCUMENT_SCAN_INVALID where a bound names no field, or more fields than the index has. */
+/** Longest bound of a scan: longer than any key that can be stored, and short enough for every engine to look for. */
+const maxBoundBytes = 3 * maxKeyBytes;
+
+const bytesOf = (key: IndexKey): number => {
+  const parts = typeof key === 'object' ? key : [key];
+  return parts.reduce<number>((bytes, part) => bytes + (typeof part === 'string' ? keyBytes(part) : 9), 0);
+};
+
+/** Throws DOCUMENT_SCAN_INVALID where a bound names no field, more fields than the index has, or is longer than any key. */
 export function checkBounds(index: string, fields: number, { from, to, prefix, after }: ScanOptions): void {
+  for (const bound of [from, to, prefix, after?.key, after?.id]) {
+    const bytes = bound === undefined ? 0 : bytesOf(bound);
+    if (bytes > maxBoundBytes)
+      throw new RapportError(
+        'DOCUMENT_SCAN_INVALID',
+        'invalid',
+        `a scan of index ${index} takes bounds of at most ${maxBoundBytes} bytes; one of ${bytes} came`,
+      );
+  }
   for (const bound of [from, to, prefix]) {
     const given = typeof bound === 'object' ? bound.length : 1;
     if (bound !== undefined && (given < 1 || given > fields))

@@ -26,3 +26,10 @@ export {
   isBlockedIdentifier,
   type BlockedIdentifierRules,
 } from './blocked-identifiers.js';
+export {
+  hiddenValue,
+  isPersonalName,
+  withoutPersonalIdentifier,
+  withoutPersonalText,
+  withoutPersonalValues,
+} from './personal-values.js';

@@ -3,6 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import {
   bucketOf,
   drop,
+  keyBytes,
+  maxKeyBytes,
   parseDuration,
   parseIdentifier,
   partsOf,
@@ -42,6 +44,25 @@ describe('identifiers', () => {
       expect(() => parseIdentifier(text)).toThrow(/expected a person written type:value/);
     },
   );
+
+  it('takes what every store can key, in bytes of any width, and nothing longer', () => {
+    const widths = fc.constantFrom('a', 'é', 'İ', '漢', '😀', '"');
+    fc.assert(
+      fc.property(
+        fc.constantFrom('user_id', 'email', 'a'.repeat(32)),
+        widths,
+        fc.integer({ min: -4, max: 4 }),
+        (type, one, off) => {
+          const kept = type === 'email' ? one.toLowerCase() : one;
+          const room = maxKeyBytes - type.length - 1;
+          const times = Math.floor(room / keyBytes(kept)) + off;
+          const text = `${type}:${one.repeat(times)}`;
+          if (off > 0) expect(() => parseIdentifier(text)).toThrow(/at most 500 bytes/);
+          else expect(keyBytes(parseIdentifier(text))).toBeLessThanOrEqual(maxKeyBytes);
+        },
+      ),
+    );
+  });
 
   it('gives the same person the same id', () => {
     expect(profileIdOf(parseIdentifier('user_id:1'))).toBe(profileIdOf(parseIdentifier('user_id:1')));

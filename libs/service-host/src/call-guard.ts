@@ -10,10 +10,11 @@ import {
 } from '@grpc/grpc-js';
 import { messageOf, RapportError } from '@rapport/kernel';
 import { inOneForm, toStatus, type CallStatus } from './grpc-status.js';
+import type { Caller } from './access/gate.js';
 import type { Inflow, Inflowing } from './inflow.js';
 import type { MessageLimits } from './message-limits.js';
 
-/** Throws a RapportError where the caller may not do it. Asked with the metadata alone, before a byte of a message is read. */
+/** A binding's own rule: throws a RapportError where the caller may not do it. */
 export type Authorize = (
   /** `/package.Service/Method`. */
   path: string,
@@ -21,13 +22,15 @@ export type Authorize = (
   metadata: (key: string) => string | undefined,
   /** Address and port of the caller. */
   peer: string,
+  /** Who has the token that came along; undefined where none came that is known. */
+  caller: () => Caller | undefined,
 ) => void;
 
 /** What holds for one RPC. */
 export interface CallRules {
   readonly limits: MessageLimits;
-  /** Undefined: open to everybody. */
-  readonly authorize: Authorize | undefined;
+  /** Asked with the metadata alone, before a byte of a message is read. Undefined: open to everybody. */
+  readonly authorize: ((path: string, metadata: Metadata, peer: string) => void) | undefined;
 }
 
 export interface CallGuardOptions {
@@ -98,7 +101,7 @@ export function guardCalls(options: CallGuardOptions): ServerInterceptor {
         next({
           onReceiveMetadata: (metadata, forward) => {
             try {
-              authorize?.(method.path, valueIn(metadata), base.getPeer());
+              authorize?.(method.path, metadata, base.getPeer());
             } catch (thrown) {
               base.sendStatus(toStatus(thrown, onBug));
               return;

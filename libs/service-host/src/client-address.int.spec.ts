@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import { addressGroup, clientAddress, proxyProblem } from './client-address.js';
+import { readHostConfig } from './host.config.js';
 import { createHttpServer } from './http-server.js';
 
 let http: FastifyInstance;
@@ -65,6 +66,9 @@ describe('the address of a client', () => {
       'true',
     ];
     expect(wrong.filter((entry) => proxyProblem(entry) === undefined)).toEqual([]);
+    expect(() => readHostConfig({ RAPPORT_TRUSTED_PROXIES: '10.0.0.0/8, proxy.example' })).toThrow(
+      /RAPPORT_TRUSTED_PROXIES: expected addresses .*; got "proxy.example"/,
+    );
     // All that pass are read by Fastify.
     http = createHttpServer(() => undefined, { trustedProxies: fine });
   });

@@ -1,5 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { RapportError } from '@rapport/kernel';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { holderOf, ownSource, ownWriteKey, parseWriteKeys, type KeyHolders } from './write-keys.js';
@@ -54,21 +53,4 @@ export function loadCredentials(
     apiToken,
     generated: !configuredKeys && !configuredToken,
   };
-}
-
-/** Whether an `Authorization` header is `Bearer` and the API token (RFC 6750); takes the same time whatever token it carries. */
-export function hasApiToken(credentials: Credentials, authorization: string | undefined): boolean {
-  const given = Buffer.from(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
-  const wanted = Buffer.from(credentials.apiToken);
-  return given.length === wanted.length && wanted.length > 0 && timingSafeEqual(given, wanted);
-}
-
-/** Throws AUTH_TOKEN_MISSING unless an `Authorization` header names the API token. */
-export function mustHaveToken(credentials: Credentials, authorization: string | undefined): void {
-  if (hasApiToken(credentials, authorization)) return;
-  throw new RapportError(
-    'AUTH_TOKEN_MISSING',
-    'unauthenticated',
-    'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-  );
 }

@@ -11,11 +11,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import fc from 'fast-check';
 import { inferenceProto, ingestionProto, modelsProto } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
+import { Gate } from './access/gate.js';
 import { BoundedReader } from './bounded-reader.js';
 import { GrpcServer } from './grpc-server.js';
 import { usualLimits } from './message-limits.js';
+import type { ServiceContract } from './service-definition.js';
 
-const goodKey = { 'x-key': 'good' };
+const goodKey = { authorization: 'Bearer good' };
 const score = '/rapport.models.v1.ModelsService/Score';
 const infer = '/inference.GRPCInferenceService/ModelInfer';
 const acceptStream = '/rapport.ingestion.v1.IngestionService/AcceptStream';
@@ -29,10 +31,15 @@ const windowsUnderWay = 3 * 65_535;
 
 const asked: unknown[] = [];
 const bugs: unknown[] = [];
+/** Every method asks for the same. */
+const everywhere = ({ methods }: ServiceContract) => ({
+  access: Object.fromEntries(Object.keys(methods).map((key) => [key, 'operate'] as const)),
+});
 const server = new GrpcServer({
   bindings: [
     {
       contract: modelsProto.ModelsServiceDefinition,
+      ...everywhere(modelsProto.ModelsServiceDefinition),
       implementation: {
         score: (request: modelsProto.ScoreRequest) => {
           asked.push(request);
@@ -42,6 +49,7 @@ const server = new GrpcServer({
     },
     {
       contract: inferenceProto.GRPCInferenceServiceDefinition,
+      ...everywhere(inferenceProto.GRPCInferenceServiceDefinition),
       implementation: {
         modelInfer: () => Promise.resolve(inferenceProto.ModelInferResponse.fromPartial({})),
       },
@@ -49,6 +57,7 @@ const server = new GrpcServer({
     },
     {
       contract: ingestionProto.IngestionServiceDefinition,
+      ...everywhere(ingestionProto.IngestionServiceDefinition),
       implementation: {
         async *acceptStream(requests: AsyncIterable<ingestionProto.AcceptStreamRequest>) {
           for await (const { sentAt } of requests) {
@@ -62,10 +71,7 @@ const server = new GrpcServer({
       },
     },
   ],
-  authorize: (path, metadata) => {
-    if (metadata('x-key') !== 'good')
-      throw new RapportError('TEST_KEY_MISSING', 'unauthenticated', `expected x-key for ${path}`);
-  },
+  gate: new Gate({ credentials: { apiToken: 'good' } }),
   maxInFlightBytes,
   messageTimeoutMs,
   writeTimeoutMs: messageTimeoutMs,
@@ -161,8 +167,10 @@ describe('credentials', () => {
       sendWithoutEnd(stream);
       expect(await answer).toMatchObject({
         status: GrpcStatus.UNAUTHENTICATED,
-        code: 'TEST_KEY_MISSING',
-        details: `TEST_KEY_MISSING: expected x-key for ${path}`,
+        code: 'AUTH_TOKEN_MISSING',
+        details: expect.stringContaining(
+          'AUTH_TOKEN_MISSING: expected the header Authorization',
+        ) as unknown as string,
       });
       // What HTTP/2 lets a client send unasked, and what was under way when it was told.
       expect(session.socket.bytesWritten).toBeLessThan(windowsUnderWay);

@@ -17,6 +17,10 @@ const statusCodes: Record<ErrorStatus, GrpcStatus> = {
   internal: GrpcStatus.INTERNAL,
 };
 
+/** The name of the status that a failure is answered with. */
+export const statusNameOf = (thrown: unknown): string =>
+  GrpcStatus[thrown instanceof RapportError ? statusCodes[thrown.status] : GrpcStatus.INTERNAL];
+
 /** What was thrown, in the one form: details `CODE: message`, the code again as metadata `rapport-code`. */
 export function toStatus(
   thrown: unknown,

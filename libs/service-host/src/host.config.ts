@@ -10,6 +10,11 @@ const schema = z.object({
    * comma between. Absent: nobody's, the address of a client is that of its connection. gRPC has no such header.
    */
   RAPPORT_TRUSTED_PROXIES: z.string().default(''),
+  /**
+   * HTTP connections at once. Beyond it those end over which no server key or API token came, the oldest first; so it
+   * has to be below what the system lets a process open (`ulimit -n`).
+   */
+  RAPPORT_HTTP_MAX_CONNECTIONS: wholeNumber(8192, 16, 1_000_000),
   /** 0 picks a free one. */
   RAPPORT_HTTP_PORT: wholeNumber(8080, 0, 65535),
   RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),
@@ -53,6 +58,8 @@ const schema = z.object({
   RAPPORT_DOCUMENT_STORE: z.enum(['lmdb', 'mongodb']).default('lmdb'),
   /** mongodb://…; needed with mongodb. */
   RAPPORT_MONGODB_URI: z.string().optional(),
+  /** Tokens with roles, made by `rapport token`; default: tokens.json in the data folder. Read again when it changes. */
+  RAPPORT_API_TOKENS_FILE: z.string().optional(),
   RAPPORT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** `virtual`: time stands still until POST /v1/clock moves it; for tests and simulation. */
   RAPPORT_CLOCK: z.enum(['system', 'virtual']).default('system'),
@@ -63,6 +70,12 @@ const schema = z.object({
   /** How long a stop may take before what is left is cut. */
   RAPPORT_STOP_GRACE: duration('10s'),
 });
+
+/** Where tokens are kept in the data folder. */
+export const tokensFileName = 'tokens.json';
+
+/** Shorter tokens are guessed where everybody may try. */
+const minTokenLength = 16;
 
 export type HostConfig = ReturnType<typeof readHostConfig>;
 
@@ -103,6 +116,12 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
   if (!loopback && (!environment['RAPPORT_WRITE_KEYS'] || !environment['RAPPORT_API_TOKEN'])) {
     problems.push(
       `RAPPORT_HOST: ${read.RAPPORT_HOST} is reachable from elsewhere, so RAPPORT_WRITE_KEYS and RAPPORT_API_TOKEN must be set`,
+    );
+  }
+  const token = environment['RAPPORT_API_TOKEN'] ?? '';
+  if (!loopback && token !== '' && token.length < minTokenLength) {
+    problems.push(
+      `RAPPORT_API_TOKEN: expected at least ${minTokenLength} characters because ${read.RAPPORT_HOST} is reachable from elsewhere; got ${token.length}. Make one with: openssl rand -base64 24`,
     );
   }
   const trustedProxies = read.RAPPORT_TRUSTED_PROXIES.split(',')

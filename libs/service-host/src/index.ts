@@ -7,7 +7,21 @@ export {
   type UnusableDocument,
 } from './rejections.js';
 export { createCalls, type Calls, type CallsOptions } from './calls.js';
-export { hasApiToken, loadCredentials, type Credentials } from './credentials.js';
+export {
+  actions,
+  allActions,
+  allRoles,
+  can,
+  roles,
+  type Access,
+  type Action,
+  type Role,
+} from './access/actions.js';
+export { tokenSummary } from './access/access.grpc.js';
+export { Gate, seesPersonal, serviceToken, type Asked, type Caller } from './access/gate.js';
+export { askedBy, guardRoutes } from './access/guard-routes.js';
+export { TokenFile, type ApiToken } from './access/token-file.js';
+export { loadCredentials, type Credentials } from './credentials.js';
 export {
   formatWriteKeys,
   ownSource,
@@ -17,7 +31,8 @@ export {
   type KeyKind,
 } from './write-keys.js';
 export { addressGroup, clientAddress } from './client-address.js';
-export type { CallContext, GrpcBinding } from './grpc-server.js';
+export { vouchFor } from './connections.js';
+export { grpcBinding, type CallContext, type GrpcBinding } from './grpc-server.js';
 export type { Authorize } from './call-guard.js';
 export type { MessageLimits } from './message-limits.js';
 export { BoundedReader } from './bounded-reader.js';
@@ -27,6 +42,6 @@ export { runService } from './run-service.js';
 export { warmUp } from './warm-up.js';
 export { createHttpServer } from './http-server.js';
 export { eventLogOptions, settleTopics, topicDifferences } from './engines.js';
-export { readHostConfig, type HostConfig } from './host.config.js';
+export { readHostConfig, tokensFileName, type HostConfig } from './host.config.js';
 export { loopbackHostOnly } from './host-header.js';
 export { readTls, type Tls, type TlsSettings } from './tls.js';

@@ -11,8 +11,8 @@ export interface MetricsOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** On loopback no token is asked: the Host header has to be one of ours. */
   readonly loopback: boolean;
-  /** Throws unless the header names the API token. */
-  readonly authorize: (authorization: string | undefined) => void;
+  /** Throws unless the header has a token that may `operate`. */
+  readonly authorize: (authorization: string | undefined, address: string) => void;
   readonly tls: Tls | undefined;
   readonly host: string;
   readonly port: number;
@@ -24,7 +24,7 @@ export async function listenForMetrics(options: MetricsOptions): Promise<Server>
   const ownNames = ownNamesOf(options.environment);
   const check = (request: IncomingMessage): void => {
     const { host, authorization } = request.headers;
-    if (!options.loopback) options.authorize(authorization);
+    if (!options.loopback) options.authorize(authorization, request.socket.remoteAddress ?? '');
     else if (!namesLoopback(host, ownNames)) throw hostUnknown(host);
     if (request.url?.split('?')[0] !== '/metrics')
       throw new RapportError('ROUTE_NOT_FOUND', 'not_found', 'expected /metrics');

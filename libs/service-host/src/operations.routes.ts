@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
-import { mustHaveToken } from './credentials.js';
 import type { EngineHealth } from './engine-health.js';
 import { rejectedByStage } from './rejections.js';
 import type { Host, Room } from './room.js';
@@ -14,19 +13,21 @@ export interface Operations {
   settle(): Promise<string>;
 }
 
+/** Why health routes ask for no token. */
+const probes = 'probes carry no token, and it says nothing about anybody';
+
 /** What operators ask any process: alive, ready, how it stands; and, in virtual time, to move the clock. */
 export function mountOperations(http: FastifyInstance, operations: Operations): void {
   const { host, rooms, health } = operations;
-  http.get('/healthz', () => ({ status: 'alive' }));
+  http.get('/healthz', { config: { open: probes } }, () => ({ status: 'alive' }));
 
-  http.get('/readyz', async (_request, reply) => {
+  http.get('/readyz', { config: { open: probes } }, async (_request, reply) => {
     const waiting = await notReady(rooms, health);
     if (waiting.length > 0) reply.code(503);
     return waiting.length > 0 ? { status: 'waiting', waiting } : { status: 'ready' };
   });
 
-  http.get('/v1/status', async (request) => {
-    mustHaveToken(host.credentials, request.headers.authorization);
+  http.get('/v1/status', { config: { action: 'operate' } }, async () => {
     const parts = await Promise.all(rooms.map((room) => room.status?.() ?? Promise.resolve({})));
     const uptimeSeconds = Math.round((Date.now() - operations.startedAtMs) / 1000);
     return Object.assign(
@@ -42,32 +43,36 @@ export function mountOperations(http: FastifyInstance, operations: Operations): 
   });
 
   // Settles, moves, settles again. `settle: false` only moves: for a gateway, which moves all clocks before any room settles.
-  http.post<{ Body: { advanceTo?: unknown; settle?: unknown } | null }>('/v1/clock', async (request) => {
-    mustHaveToken(host.credentials, request.headers.authorization);
-    if (!(host.clock instanceof VirtualClock)) {
-      throw new RapportError(
-        'CLOCK_NOT_VIRTUAL',
-        'conflict',
-        'the clock can be moved only when the platform was started with RAPPORT_CLOCK=virtual',
-      );
-    }
-    const wanted = request.body?.advanceTo;
-    const settles = request.body?.settle !== false;
-    if (wanted !== undefined) {
-      const instant = typeof wanted === 'string' ? Date.parse(wanted) : NaN;
-      if (Number.isNaN(instant)) {
+  const clock = { config: { action: 'clock.move' } } as const;
+  http.post<{ Body: { advanceTo?: unknown; settle?: unknown } | null }>(
+    '/v1/clock',
+    clock,
+    async (request) => {
+      if (!(host.clock instanceof VirtualClock)) {
         throw new RapportError(
-          'CLOCK_INSTANT_INVALID',
-          'invalid',
-          `advanceTo: expected an ISO 8601 instant; got ${JSON.stringify(wanted)}`,
+          'CLOCK_NOT_VIRTUAL',
+          'conflict',
+          'the clock can be moved only when the platform was started with RAPPORT_CLOCK=virtual',
         );
       }
-      if (settles) await operations.settle();
-      host.clock.advanceTo(instant);
-    }
-    const written = settles ? await operations.settle() : undefined;
-    return { now: new Date(host.clock.now()).toISOString(), written };
-  });
+      const wanted = request.body?.advanceTo;
+      const settles = request.body?.settle !== false;
+      if (wanted !== undefined) {
+        const instant = typeof wanted === 'string' ? Date.parse(wanted) : NaN;
+        if (Number.isNaN(instant)) {
+          throw new RapportError(
+            'CLOCK_INSTANT_INVALID',
+            'invalid',
+            `advanceTo: expected an ISO 8601 instant; got ${JSON.stringify(wanted)}`,
+          );
+        }
+        if (settles) await operations.settle();
+        host.clock.advanceTo(instant);
+      }
+      const written = settles ? await operations.settle() : undefined;
+      return { now: new Date(host.clock.now()).toISOString(), written };
+    },
+  );
 }
 
 /** One line per room that is not ready, and for each place where an engine does not do its part. */

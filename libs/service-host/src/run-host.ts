@@ -1,20 +1,24 @@
 import 'reflect-metadata';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
-import { RapportError, systemClock, VirtualClock } from '@rapport/kernel';
+import { systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
 import { createTelemetry, openTracing } from '@rapport/telemetry';
-import type { Authorize } from './call-guard.js';
+import type { GuardedDoor } from './access/access.grpc.js';
+import { mountAccess } from './access/access.http.js';
+import { serviceToken } from './access/gate.js';
+import { guardRoutes } from './access/guard-routes.js';
+import { isFollowed, openAccess } from './access/open-access.js';
 import { createCalls } from './calls.js';
-import { hasApiToken, loadCredentials, mustHaveToken } from './credentials.js';
+import { loadCredentials } from './credentials.js';
 import { EngineHealth, watchedLog, watchedStore } from './engine-health.js';
 import { openEngines } from './engines.js';
-import { readHostConfig, type HostConfig } from './host.config.js';
+import { readHostConfig, tokensFileName, type HostConfig } from './host.config.js';
 import { GrpcServer } from './grpc-server.js';
 import { createHttpServer } from './http-server.js';
 import { listenForMetrics } from './metrics-server.js';
@@ -22,6 +26,7 @@ import { mountOperations, notReady } from './operations.routes.js';
 import { readTls, type Tls } from './tls.js';
 import { HOST, Rooms, type Host } from './room.js';
 import { Starting } from './starting.js';
+import { unsaidSources } from './write-keys.js';
 
 /** A process that runs. */
 export interface RunningHost {
@@ -106,7 +111,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const credentials = loadCredentials(options.environment, resolve(config.RAPPORT_DATA_DIR));
     const calls = createCalls({
       addressOf: addressesFrom(options.environment),
-      apiToken: credentials.apiToken,
+      apiToken: serviceToken(credentials.apiToken),
       tls,
     });
     opened.push(calls);
@@ -129,18 +134,6 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     throw thrown;
   }
 }
-
-/** Who may call by gRPC: on loopback everybody, beyond it whoever has the API token. */
-const tokenRule =
-  ({ loopback, credentials }: Host): Authorize =>
-  (_path, metadata) => {
-    if (loopback || hasApiToken(credentials, metadata('authorization'))) return;
-    throw new RapportError(
-      'AUTH_TOKEN_MISSING',
-      'unauthenticated',
-      'expected metadata authorization: Bearer <RAPPORT_API_TOKEN>',
-    );
-  };
 
 /** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */
 function addressesFrom(
@@ -173,8 +166,19 @@ async function open(
   const http = createHttpServer(onBug, {
     tracing: host.telemetry.tracing,
     trustedProxies: config.trustedProxies,
+    maxConnections: config.RAPPORT_HTTP_MAX_CONNECTIONS,
     tls,
   });
+  const doors = (): readonly GuardedDoor[] => [...routes, ...grpc.doors];
+  const access = openAccess({
+    credentials: host.credentials,
+    tokensFile: resolve(config.RAPPORT_API_TOKENS_FILE ?? join(config.RAPPORT_DATA_DIR, tokensFileName)),
+    log: host.log,
+    clock: host.clock,
+    telemetry: host.telemetry,
+    doors,
+  });
+  const routes = guardRoutes(http, access);
   await http.register(swagger, {
     openapi: { info: { title: 'Rapport', version: '1' } },
     hiddenTag: 'hidden',
@@ -200,13 +204,19 @@ async function open(
     if (routes) await http.register(async (scope) => void (await routes(scope)));
   }
   await http.register((scope, _options, done) => {
-    scope.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
+    scope.get(
+      '/openapi.json',
+      { config: { open: 'what routes there are is no secret' }, schema: { hide: true } },
+      () => http.swagger(),
+    );
+    mountAccess(scope, access.service);
     mountOperations(scope, { host, rooms: all, health, startedAtMs, settle });
     done();
   });
   const grpc = new GrpcServer({
-    bindings: all.flatMap((room) => starting.grpcOf(room)),
-    authorize: tokenRule(host),
+    bindings: [...all.flatMap((room) => starting.grpcOf(room)), access.binding],
+    gate: access.gate,
+    audit: access.audit,
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
     messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
     writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
@@ -221,7 +231,10 @@ async function open(
     telemetry: host.telemetry,
     environment: host.environment,
     loopback: config.loopback,
-    authorize: (authorization) => mustHaveToken(host.credentials, authorization),
+    authorize: (authorization, address) => {
+      const approach = { authorization, address, door: 'GET /metrics' };
+      access.gate.judge(access.gate.recognise(approach), 'operate', approach);
+    },
     tls,
     host: config.RAPPORT_HOST,
     port: config.RAPPORT_METRICS_PORT,
@@ -252,6 +265,7 @@ async function open(
     await app.close();
     await grpc.stop(config.RAPPORT_STOP_GRACE);
     for (const room of all) await room.stop();
+    await access.audit.flush();
     host.calls.close();
     await host.log.close();
     await host.store.close();
@@ -271,11 +285,10 @@ async function open(
 
 /** A public key that counts as a server's lets anybody say anything about everybody. */
 function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
-  const unsaid = [...credentials.sources.values()].filter(({ isKindSaid }) => !isKindSaid);
-  if (loopback || unsaid.length === 0) return;
-  const sources = [...new Set(unsaid.map(({ source }) => source))].join(', ');
+  const sources = unsaidSources(credentials.sources);
+  if (loopback || sources.length === 0) return;
   telemetry.log.warn(
-    { sources },
+    { sources: sources.join(', ') },
     'write keys without a kind count as server keys, which may say anything about anybody; write source:browser=key in RAPPORT_WRITE_KEYS for those that pages or apps carry, source:server=key for the others',
   );
 }
@@ -283,7 +296,8 @@ function tellUnsaidKinds({ loopback, credentials, telemetry }: Host): void {
 /** Rooms feed each other, so one pass over them is enough only if it wrote nothing. */
 async function settleRooms(host: Host, rooms: Rooms): Promise<string> {
   const written = async (): Promise<string> => {
-    const bounds = await Promise.all(Object.values(topics).map((topic) => host.log.bounds(topic.name)));
+    const followed = Object.values(topics).filter(isFollowed);
+    const bounds = await Promise.all(followed.map((topic) => host.log.bounds(topic.name)));
     return JSON.stringify(bounds.map((partitions) => partitions.map((partition) => partition.end)));
   };
   for (let before = await written(); ;) {

@@ -15,6 +15,7 @@ const roomOf = (name: string): Room => ({
       implementation: {
         listModels: async () => ({ name }),
       },
+      access: {},
     },
   ],
   start: () => Promise.resolve(),

@@ -33,6 +33,12 @@ const settings = ({ ca, cert, key }: TestCertificates): TlsSettings => ({
             {
               contract: journeysProto.JourneysServiceDefinition,
               implementation: { getInstance: () => Promise.resolve({ instance: undefined }) },
+              access: {
+                listInstances: 'journeys.read',
+                getInstance: 'journeys.read',
+                cancelInstance: 'journeys.write',
+                simulate: 'journeys.read',
+              },
             },
           ],
           start: () => Promise.resolve(),

@@ -60,6 +60,11 @@ const nameOf = ({ source, kind, isKindSaid }: KeyHolder): string =>
 export const formatWriteKeys = (holders: KeyHolders): string =>
   [...holders].map(([key, holder]) => `${nameOf(holder)}=${key}`).join(',');
 
+/** Sources of which some key counts as a server's only because nobody said its kind. */
+export const unsaidSources = (holders: KeyHolders): readonly string[] => [
+  ...new Set([...holders.values()].flatMap(({ source, isKindSaid }) => (isKindSaid ? [] : [source]))),
+];
+
 /** The source as which the platform speaks through its own front door. */
 export const ownSource = 'rapport';
 

@@ -10,7 +10,6 @@ export const identityCodes = {
   notLinked: 'IDENTITY_NOT_LINKED',
   contended: 'IDENTITY_CONTENDED',
   reasonInvalid: 'IDENTITY_REASON_INVALID',
-  unauthenticated: 'IDENTITY_UNAUTHENTICATED',
   starting: 'IDENTITY_STARTING',
 } as const;
 

@@ -14,7 +14,7 @@ import { openLmdbDocumentStore } from '@rapport/document-store';
 import { openLmdbEventLog, type EventLog } from '@rapport/event-log';
 import { RapportError, VirtualClock } from '@rapport/kernel';
 import type { Playbook } from '@rapport/playbook';
-import { createCalls, type Host, type Room } from '@rapport/service-host';
+import { createCalls, Gate, guardRoutes, type Host, type Room } from '@rapport/service-host';
 import { createTelemetry } from '@rapport/telemetry';
 import { profile, seen, startIso } from './fixtures/temporary-graph.js';
 import { createIdentityRoom } from './identity.module.js';
@@ -207,11 +207,40 @@ describe('the identity room', () => {
   });
 });
 
+describe('what was left in a state that nobody can go on with', () => {
+  it('is set aside at the start, told once, and stops no start and nobody else', async () => {
+    await accept(seen(['user_id:1', 'anonymous_id:a'], 0), seen(['user_id:2'], 0));
+    await room.settle();
+    await close();
+    const store = await openLmdbDocumentStore({ path: join(folder, `store-${run}`) });
+    const people = await store.collection<{ unsettled?: number }>({
+      name: 'identity.people',
+      indexes: [{ name: 'unsettled', fields: ['unsettled'] }],
+    });
+    const known = await people.get('user_id:1');
+    const plan = { kind: 'join', joins: null };
+    await people.write([{ id: 'user_id:1', doc: { ...known?.doc, plan, unsettled: 1 } as object }]);
+    await store.close();
+    for (let start = 0; start < 2; start++) {
+      await open();
+      await accept(seen(['user_id:2', 'anonymous_id:b'], start + 1));
+      await room.settle();
+      const rejected = await readAll<RejectedEvent>(topics.rejected.name);
+      expect(rejected.map(({ stage, code, document }) => [stage, code, document?.id])).toEqual([
+        ['identity', 'DOCUMENT_UNUSABLE', 'user_id:1'],
+      ]);
+      if (start === 0) await close();
+    }
+    expect(await readAll<IdentifiedEvent>(topics.identified.name)).toHaveLength(4);
+  });
+});
+
 describe('the doors of the identity room', () => {
   let http: FastifyInstance;
   let url: string;
   beforeEach(async () => {
     http = fastify();
+    guardRoutes(http, { gate: new Gate({ credentials: { apiToken } }) });
     http.setErrorHandler((thrown, _request, reply) =>
       thrown instanceof RapportError ? reply.code(499).send({ code: thrown.code }) : reply.send(thrown),
     );
@@ -228,7 +257,7 @@ describe('the doors of the identity room', () => {
 
   it('answers graph, link, unlink, split and forget over HTTP, with the token only', async () => {
     expect(await call('GET', '/v1/identity/user_id:1', undefined, 'other')).toEqual({
-      code: 'IDENTITY_UNAUTHENTICATED',
+      code: 'AUTH_TOKEN_UNKNOWN',
     });
     await accept(seen(['user_id:1', 'email:ada@example.com'], 0), seen(['anonymous_id:a/b c'], 0));
     await room.settle();

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { cloudEventHeaders, encodeJson, identityProto, topics } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf } from '@rapport/kernel';
-import { hasApiToken, HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
+import { grpcBinding, HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
 import { createChangePeople } from './change-people.pipeline.js';
 import type { ForgottenProfile, IdentifierDocument } from './domain/identifier-document.js';
 import { mergeRulesOf } from './domain/merge-rules.js';
@@ -58,12 +58,20 @@ export function createIdentityRoom(host: Host): Room {
     return open;
   };
   const grpc = new IdentityGrpc(opened);
-  const hasToken = (authorization: string | undefined): boolean =>
-    hasApiToken(host.credentials, authorization);
   return {
     name: 'identity',
-    grpc: [{ contract: identityProto.IdentityServiceDefinition, implementation: grpc }],
-    routes: identityRoutes({ identity: grpc, hasToken }),
+    grpc: [
+      grpcBinding(identityProto.IdentityServiceDefinition, grpc, {
+        resolve: 'people.read',
+        getPerson: 'people.read',
+        link: 'identity.write',
+        unlink: 'identity.write',
+        split: 'identity.write',
+        forget: 'privacy.erase',
+        listRefusals: 'people.read',
+      }),
+    ],
+    routes: identityRoutes(grpc),
     start: async () => {
       open = await openRoom(host, config, meter);
     },

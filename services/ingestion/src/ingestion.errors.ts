@@ -16,8 +16,6 @@ export const ingestionErrors = {
   INGESTION_WRITE_KEY_UNKNOWN: 'unknown write key',
   /** gRPC takes server keys only: browser keys are counted by address, which it cannot tell behind a proxy. */
   INGESTION_WRITE_KEY_BROWSER: 'a browser key where only server keys are taken',
-  /** `POST /v1/import` and the administrative RPCs ask for the API token. */
-  INGESTION_TOKEN_MISSING: 'no or a wrong API token',
   INGESTION_SOURCE_MISSING: 'no source named',
   /** Over capacity: try again after `Retry-After` seconds; nothing was accepted. */
   INGESTION_OVER_CAPACITY: 'over capacity',

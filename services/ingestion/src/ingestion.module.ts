@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { blockedValueRule, messageOf, RapportError } from '@rapport/kernel';
-import { hasApiToken, HOST, Rooms, type Host, type Room } from '@rapport/service-host';
+import { HOST, Rooms, type Host, type Room } from '@rapport/service-host';
 import { AcceptEvents } from './accept-events.pipeline.js';
 import { ajvTrackingPlan } from './adapters/ajv-tracking-plan.js';
 import { eventLogRejectedArchive } from './adapters/event-log-rejected-archive.js';
@@ -70,6 +70,11 @@ export function createIngestionRoom(host: Host): Room {
         { cause: messageOf(cause) },
         'the event log did not take events; clients are asked to send them again',
       ),
+    onUnnamedProxy: (address) =>
+      host.telemetry.log.warn(
+        { address },
+        'a request was turned away by the bounds of one address; it came with X-Forwarded-For: if this address is a proxy of yours, name it in RAPPORT_TRUSTED_PROXIES, so that its clients do not count as one',
+      ),
     maxAppendDelayMs: config.maxAppendDelayMs,
   });
   const archive = eventLogRejectedArchive(host.log);
@@ -80,16 +85,14 @@ export function createIngestionRoom(host: Host): Room {
     clock: host.clock,
     maxEventBytes: config.imports.maxEventBytes,
   });
-  const hasToken = (authorization: string | undefined): boolean =>
-    hasApiToken(host.credentials, authorization);
-  const grpcParts = { door, archive, replay, ...config.events, hasToken };
+  const grpcParts = { door, archive, replay, ...config.events };
   const grpc = new IngestionGrpc(grpcParts);
   return {
     name: 'ingestion',
     routes: async (http) => {
       // Scopes of their own: the front door reads its bodies itself.
-      await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config, hasToken }));
-      await http.register(async (scope) => mountRejected(scope, { ingestion: grpc, hasToken }));
+      await http.register(async (scope) => mountFrontDoor(scope, { door, limits: config }));
+      await http.register(async (scope) => mountRejected(scope, grpc));
     },
     grpc: [ingestionBinding(grpc, grpcParts)],
     start: () => Promise.resolve(),

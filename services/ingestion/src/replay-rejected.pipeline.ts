@@ -110,7 +110,7 @@ export class ReplayRejected {
         events: [timedAsReceived(original, rejection)],
         arrival: {
           source: rejection.source ?? 'unknown',
-          ...(rejection.trust === undefined ? {} : { trust: rejection.trust }),
+          ...(rejection.trust === 'browser' || original['trust'] === 'browser' ? { trust: 'browser' } : {}),
           receivedAtMs,
           receivedAt: formatInstant(receivedAtMs),
           sentAt: undefined,

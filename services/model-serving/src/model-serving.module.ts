@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Module } from '@nestjs/common';
 import { inferenceProto, modelsProto } from '@rapport/contracts';
-import { HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
+import { grpcBinding, HOST, rejectionsOf, Rooms, type Host, type Room } from '@rapport/service-host';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { FolderModelFiles } from './adapters/folder-model-files.js';
 import { onnxRuntime } from './adapters/onnx-runtime.js';
@@ -64,22 +64,41 @@ export function createModelServingRoom(host: Host): Room {
   return {
     name: 'model-serving',
     grpc: [
-      {
-        contract: modelsProto.ModelsServiceDefinition,
-        limits: rowLimits,
-        implementation: new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
-      },
-      {
-        contract: inferenceProto.GRPCInferenceServiceDefinition,
-        limits: tensorLimits,
-        implementation: new InferenceGrpc(shelf, infer, isReady),
-      },
+      grpcBinding(
+        modelsProto.ModelsServiceDefinition,
+        new ModelsGrpc(shelf, createScoring(shelf, profiles, observe), recommend),
+        {
+          score: 'models.infer',
+          recommend: 'models.infer',
+          explainScore: 'models.infer',
+          listModels: 'models.read',
+          loadModel: 'models.manage',
+          unloadModel: 'models.manage',
+          setRollout: 'models.manage',
+        },
+        { limits: rowLimits },
+      ),
+      grpcBinding(
+        inferenceProto.GRPCInferenceServiceDefinition,
+        new InferenceGrpc(shelf, infer, isReady),
+        {
+          serverLive: { open: 'probes of the protocol carry no token' },
+          serverReady: { open: 'probes of the protocol carry no token' },
+          modelReady: 'models.read',
+          serverMetadata: 'models.read',
+          modelMetadata: 'models.read',
+          modelInfer: 'models.infer',
+          repositoryIndex: 'models.read',
+          repositoryModelLoad: 'models.manage',
+          repositoryModelUnload: 'models.manage',
+        },
+        { limits: tensorLimits },
+      ),
     ],
     routes: inferenceRoutes({
       shelf,
       infer,
       isReady,
-      credentials: host.credentials,
       onBug: (thrown) => telemetry.log.error({ err: thrown }, 'inference over HTTP broke'),
     }),
     // Models are loaded beside everything else: how each stands is its own (ModelReady), not this room's.

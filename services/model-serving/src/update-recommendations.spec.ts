@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ProfileChange } from '@rapport/contracts';
-import { openDocumentStore, type DocumentStore } from '@rapport/document-store';
+import { maxDocumentBytes, openDocumentStore, type DocumentStore } from '@rapport/document-store';
 import type { ProfileId } from '@rapport/kernel';
 import fc from 'fast-check';
 import { DocumentRecommendationStore } from './adapters/document-recommendation-store.js';
 import { PartitionCounts } from './domain/recommendations/partition-counts.js';
 import { recentHalfLifeMs, lastingHalfLifeMs } from './domain/recommendations/decay.js';
+import { interactionsOf } from './domain/recommendations/interactions.js';
+import { maxItemsPerShard, maxNeighbours } from './domain/recommendations/item-shard.js';
 import type { RecommendationStore } from './ports/recommendation-store.js';
 import { createUpdateRecommendations, type PlacedChange } from './update-recommendations.pipeline.js';
 
@@ -20,9 +22,9 @@ let opened = 0;
 
 beforeAll(async () => {
   documents = await openDocumentStore({ kind: 'lmdb', path: folder });
-  store = await DocumentRecommendationStore.open(documents, (_document, thrown) =>
-    Promise.reject(thrown as Error),
-  );
+  store = await DocumentRecommendationStore.open(documents, async (_document, thrown) => {
+    throw thrown;
+  });
 });
 afterAll(async () => {
   await documents.close();
@@ -290,5 +292,70 @@ describe('counting the stream', () => {
     );
     const [, winner] = await store.persons([personId(0), personId(1)]);
     expect(winner?.recent.map(([item]) => item)).toEqual(['i3', 'i2', 'i1']);
+  });
+});
+
+describe('counts that cannot be read', () => {
+  it('begin anew for their shard alone, and are told once', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'rapport-spoilt-'));
+    const own = await openDocumentStore({ kind: 'lmdb', path });
+    const told: string[] = [];
+    const spoilt = await DocumentRecommendationStore.open(own, async ({ id }) => void told.push(id));
+    const update = createUpdateRecommendations(spoilt);
+    const counts = new PartitionCounts();
+    const steps = Array.from({ length: 40 }, (_, n): Step => ({
+      person: n % 5,
+      event: 'Product Viewed',
+      items: [n],
+      minutes: n,
+      segment: 1,
+    }));
+    await update(0, counts, changesOf(steps), () => undefined);
+    await spoilt.checkpoint(0, counts);
+    await spoilt.counts.write([{ id: 'shard/0/3', doc: { kind: 'items', applied: 1, items: 7 } as never }]);
+    await spoilt.counts.write([
+      { id: 'delta/0/0000000000000099', doc: { kind: 'delta', offset: 99, operations: null } as never },
+    ]);
+    for (let start = 0; start < 2; start++) {
+      const loaded = await spoilt.load(0);
+      for (const [at, shard] of loaded.itemShards.entries())
+        expect([...shard.items.keys()]).toEqual(
+          at === 3 ? [] : [...(counts.itemShards[at]?.items.keys() ?? [])],
+        );
+    }
+    expect(told).toEqual(['shard/0/3', 'delta/0/0000000000000099']);
+    await own.close();
+    rmSync(path, { recursive: true, force: true });
+  });
+
+  it('cannot come from names of any length or width: the fullest shard is one document', () => {
+    const widest = (n: number): string => `${n}`.padEnd(64, '9');
+    const names = fc.string({ unit: fc.constantFrom('a', 'é', '漢', '😀', '"'), maxLength: 80 });
+    fc.assert(
+      fc.property(names, names, (product_id, category) => {
+        const change = {
+          events: [
+            {
+              type: 'track',
+              event: 'Product Viewed',
+              timestamp: new Date(startMs).toISOString(),
+              properties: { product_id, category },
+            },
+          ],
+        } as unknown as ProfileChange;
+        for (const found of interactionsOf(change)) {
+          expect(Buffer.byteLength(found.item)).toBeLessThanOrEqual(64);
+          expect(Buffer.byteLength(found.category ?? '')).toBeLessThanOrEqual(64);
+        }
+      }),
+    );
+    const counts = new PartitionCounts();
+    const [shard] = counts.itemShards;
+    for (let item = 0; item < maxItemsPerShard * 1.25; item++) {
+      shard?.countItem(widest(item), 1, startMs, widest(0));
+      for (let other = 0; other < 2 * maxNeighbours; other++)
+        shard?.countPair(widest(item), widest(other), 1, startMs);
+    }
+    expect(Buffer.byteLength(JSON.stringify(shard?.toDocument()))).toBeLessThan(maxDocumentBytes);
   });
 });

@@ -1,5 +1,5 @@
 import { messageOf } from '@rapport/kernel';
-import type { Host } from '@rapport/service-host';
+import { rejectionsOf, type Host } from '@rapport/service-host';
 import { DocumentCapLedger, capCollection } from './adapters/document-cap-ledger.js';
 import { decisionIdOf, messageIdOf, newDecisionId } from './adapters/decision-ids.js';
 import {
@@ -39,6 +39,9 @@ export interface DecisionParts {
   open(): Promise<void>;
 }
 
+/** What the request path calls itself in `events.rejected.v1`. */
+const decisionsStage = 'decisions';
+
 /** Puts the deciding part of the room together. */
 export function createDecisionParts(
   host: Host,
@@ -51,11 +54,20 @@ export function createDecisionParts(
   const book = readTactics(host.playbook);
   const tactics = [...book.byName.values()];
   const ledger = new DocumentDecisionLedger(decisions, unpublished);
-  const feed = new EventLogDecisionFeed(host.log, ledger, (thrown) =>
-    host.telemetry.log.error(
-      { cause: messageOf(thrown) },
-      'the event log does not take decisions; they stay marked in the ledger and are published later',
-    ),
+  const rejections = rejectionsOf(host, decisionsStage);
+  const feed = new EventLogDecisionFeed(
+    host.log,
+    ledger,
+    (thrown) =>
+      host.telemetry.log.error(
+        { cause: messageOf(thrown) },
+        'the event log does not take decisions; they stay marked in the ledger and are published later',
+      ),
+    async (record, thrown) =>
+      rejections.document(
+        { collection: decisionCollection.name, id: record.decisionId, content: record },
+        thrown,
+      ),
   );
   const people = createProfilesPersonReader(host.calls);
   const caps = new DocumentCapLedger(

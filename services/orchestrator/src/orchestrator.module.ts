@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { decisionsProto, journeysProto } from '@rapport/contracts';
-import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
+import { messageOf, VirtualClock } from '@rapport/kernel';
 import {
-  hasApiToken,
+  grpcBinding,
   HOST,
   loopbackHostOnly,
   ownWriteKey,
@@ -52,19 +52,27 @@ export class OrchestratorRoom implements Room {
     const decisions = new DecisionsGrpc({ answer, ledger, clock: host.clock, onAnswered: this.#answered });
     const journeys = new JourneysGrpc({ store: this.#journeys.store, people });
     this.grpc = [
-      { contract: decisionsProto.DecisionsServiceDefinition, implementation: decisions },
-      { contract: journeysProto.JourneysServiceDefinition, implementation: journeys },
+      grpcBinding(decisionsProto.DecisionsServiceDefinition, decisions, {
+        decide: 'decide',
+        batchDecide: 'decide',
+        explainDecision: 'decisions.read',
+        recordOutcome: 'decide',
+      }),
+      grpcBinding(journeysProto.JourneysServiceDefinition, journeys, {
+        listInstances: 'journeys.read',
+        getInstance: 'journeys.read',
+        cancelInstance: 'journeys.write',
+        simulate: 'journeys.read',
+      }),
     ];
   }
 
   routes = (http: FastifyInstance): void => {
     const { answer, ledger, book, links, people } = this.#decisions;
-    const authorize = this.#authorize;
-    mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, authorize, onAnswered: this.#answered });
-    mountTactics(http, { book, lifts: this.#journeys.lifts, authorize });
+    mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, onAnswered: this.#answered });
+    mountTactics(http, { book, lifts: this.#journeys.lifts });
     mountMail(http, {
       sink: () => this.#channels.sink,
-      authorize,
       loopback: this.host.loopback,
       checkHost: loopbackHostOnly(this.host),
     });
@@ -123,15 +131,6 @@ export class OrchestratorRoom implements Room {
   }
 
   readonly #answered = (seconds: number, rung: string): void => this.#metrics.answered(seconds, rung);
-
-  readonly #authorize = (authorization: string | undefined): void => {
-    if (hasApiToken(this.host.credentials, authorization)) return;
-    throw new RapportError(
-      'AUTH_TOKEN_MISSING',
-      'unauthenticated',
-      'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-    );
-  };
 
   async #forgetOld(): Promise<void> {
     const nowMs = this.host.clock.now();

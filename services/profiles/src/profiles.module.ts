@@ -3,7 +3,7 @@ import { identityProto, ingestionProto, modelsProto, partitionCount } from '@rap
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
 import {
-  hasApiToken,
+  grpcBinding,
   HOST,
   ownWriteKey,
   rejectionsOf,
@@ -78,12 +78,22 @@ export function createProfilesRoom(host: Host): Room {
   };
   return {
     name: 'profiles',
-    grpc: [{ contract: profilesContract, implementation: new ProfilesGrpc(opened) }],
+    grpc: [
+      grpcBinding(profilesContract, new ProfilesGrpc(opened), {
+        getProfile: 'people.read',
+        batchGetFeatures: 'people.read',
+        getTimeline: 'people.read',
+        watchProfiles: 'people.read',
+        listSegment: 'people.read',
+        exportPerson: 'privacy.export',
+        erasePerson: 'privacy.erase',
+        setConsent: 'consent.write',
+      }),
+    ],
     routes: (http) =>
       mountProfiles(http, {
         read: () => opened().read,
         segments: host.playbook.segments,
-        hasToken: (authorization) => hasApiToken(host.credentials, authorization),
         now: () => host.clock.now(),
       }),
     start: async () => {

@@ -9,6 +9,11 @@ const viewed = playbookOf(
   [{ name: 'views', kind: 'count', on: { event: 'Product Viewed' } }],
   [segment('keen', { did: { event: 'Product Viewed', atLeast: 3, within: '7d' } })],
 );
+const peopleIndexes = [
+  { name: 'due', fields: ['partition', 'due'] },
+  { name: 'timer', fields: ['partition', 'timer'] },
+  { name: 'gone', fields: ['gone'] },
+] as never;
 const ada = profileId('ada');
 const iso = (instantMs: number): string => new Date(instantMs).toISOString();
 const view = (atMs: number, parts = {}) =>
@@ -167,6 +172,53 @@ describe('profiles', () => {
       original: '{"type":',
       position: { topic: 'events.identified.v1', offset: 0 },
     });
+  });
+});
+
+describe('a person whose document cannot be used', () => {
+  it('stops neither timers, nor a takeover, nor anybody else, and is told once', async () => {
+    const room = await open();
+    const people = ['ada', 'bob', 'cy'].map(profileId);
+    const [first = ada, bob = ada, cy = ada] = people;
+    for (const name of ['ada', 'bob', 'cy']) {
+      await room.change([membership(profileId(name), 1, [origin(name)])]);
+      await room.identify(
+        [0, 1, 2].map((ms) =>
+          identified(
+            accepted({ event: 'Product Viewed', atMs: epochMs + ms, origin: origin(name) }),
+            profileId(name),
+          ),
+        ),
+      );
+    }
+    await room.settle();
+    await room.restart(viewed, async (store) => {
+      const stored = await store.collection<object>({ name: 'profiles.people', indexes: peopleIndexes });
+      const spoil = async (id: string, more: object): Promise<void> => {
+        const known = await stored.get(id);
+        await stored.write([{ id, doc: { ...known?.doc, segments: 7, ...more } }]);
+      };
+      await spoil(first, {});
+      await spoil(cy, { timer: 10_000, batch: 10_000 });
+    });
+    await room.settle(epochMs + 7 * dayMs + 10);
+    expect((await room.profile(bob)).segments).toEqual([]);
+    const rejected = async () => {
+      const found: RejectedEvent[] = [];
+      for (let partition = 0; partition < 4; partition++) {
+        for (const { value } of await room.log.read(topics.rejected.name, partition, 0, 100))
+          if (value !== null) found.push(decodeJson<RejectedEvent>(value));
+      }
+      return found;
+    };
+    const told = await rejected();
+    expect(told.map(({ stage, code, document }) => [stage, code, document?.id]).sort()).toEqual(
+      [first, cy].map((id) => ['profiles', 'DOCUMENT_UNUSABLE', id]).sort(),
+    );
+    await room.restart();
+    await room.settle(epochMs + 8 * dayMs);
+    expect(await rejected()).toEqual(told);
+    expect(await room.room.status?.()).toMatchObject({ lag: 0 });
   });
 });
 

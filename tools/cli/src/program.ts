@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { messageOf, RapportError } from '@rapport/kernel';
 import { readCliConfig, type CliConfig } from './cli.config.js';
 import type { CommandContext } from './command-context.js';
+import { addAudit } from './commands/audit.command.js';
 import { addExplain } from './commands/explain.command.js';
 import { addIdentity } from './commands/identity.command.js';
 import { addImport } from './commands/import.command.js';
@@ -9,6 +10,7 @@ import { addPerson } from './commands/person.command.js';
 import { addPlaybook } from './commands/playbook.command.js';
 import { addRejected } from './commands/rejected.command.js';
 import { addTactics } from './commands/tactics.command.js';
+import { addToken } from './commands/token.command.js';
 import { addTopics } from './commands/topics.command.js';
 import { addUp } from './commands/up.command.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
@@ -25,6 +27,8 @@ const commands = [
   addRejected,
   addPlaybook,
   addTopics,
+  addToken,
+  addAudit,
 ];
 
 const environmentHelp = `

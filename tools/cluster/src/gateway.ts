@@ -1,8 +1,8 @@
 import proxy from '@fastify/http-proxy';
-import { fastify, type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Agent, fetch, type RequestInit } from 'undici';
-import type { RapportError } from '@rapport/kernel';
-import { clientAddress, loopbackHostOnly, type Tls } from '@rapport/service-host';
+import { messageOf } from '@rapport/kernel';
+import { clientAddress, createHttpServer, loopbackHostOnly, type Tls } from '@rapport/service-host';
 import type { Listening } from './supervised-process.js';
 
 /** Services by the first parts of their routes; in the embedded form one process answers them all. */
@@ -29,7 +29,12 @@ const routes: Readonly<Record<string, readonly string[]>> = {
   orchestrator: ['/v1/decide', '/v1/decisions', '/v1/tactics', '/v1/messages', '/v1/unsubscribe', '/mail'],
 };
 
+/** What every process answers alike. */
+const everyService = ['/v1/tokens', '/v1/audit'];
+
 export interface GatewayOptions {
+  /** Told of a fault of the gateway itself, as text for people. */
+  readonly onBug?: (text: string) => void;
   /** Ready replicas of a service, now. */
   readonly replicasOf: (service: string) => readonly Listening[];
   /** Services that must answer for the whole to be ready, in the order in which an event goes through them. */
@@ -54,6 +59,11 @@ interface ClockRequest {
   readonly settle?: boolean;
 }
 
+const nobodyReady: ProcessAnswer = {
+  status: 503,
+  body: { error: { code: 'GATEWAY_NOT_READY', message: 'no process is ready; try again in a second' } },
+};
+
 const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined =>
   answers.find(({ status }) => status !== 200);
 
@@ -63,27 +73,17 @@ const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined
  */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
   const { tls } = options;
-  const trustedProxies = options.trustedProxies ?? [];
-  const timeouts = { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 };
-  const http = fastify({
-    bodyLimit: 8 << 20,
-    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
-    ...(tls?.own === undefined ? { http: timeouts } : { https: { ...tls.own, ...timeouts } }),
-    routerOptions: { maxParamLength: 512 },
-  }) as unknown as FastifyInstance;
+  const http = createHttpServer((thrown) => options.onBug?.(`the gateway failed: ${messageOf(thrown)}\n`), {
+    trustedProxies: options.trustedProxies ?? [],
+    tls,
+  });
   const connect = tls?.ca === undefined ? {} : { ca: tls.ca };
   const dispatcher = new Agent({ connect });
   http.addHook('onClose', () => dispatcher.close());
   // The services see the gateway's name for them: what they ask of a Host header is asked here.
   const checkHost = loopbackHostOnly({ loopback: true, environment: options.environment ?? {} });
   http.addHook('onRequest', async (request, reply) => {
-    if (!request.url.startsWith('/mail')) return;
-    try {
-      await checkHost(request, reply);
-    } catch (thrown) {
-      const { code, message } = thrown as RapportError;
-      await reply.code(403).send({ error: { code, message } });
-    }
+    if (request.url.startsWith('/mail')) await checkHost(request, reply);
   });
   const turns = new Map<string, number>();
   const next = (service: string): string => {
@@ -92,7 +92,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     turns.set(service, turn);
     return replicas[turn]?.httpUrl ?? '';
   };
-  for (const [service, prefixes] of Object.entries(routes)) {
+  const [first = ''] = options.services;
+  for (const [service, prefixes] of [...Object.entries(routes), [first, everyService] as const]) {
     for (const prefix of prefixes) {
       await http.register(proxy, {
         upstream: '',
@@ -102,6 +103,14 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
         undici: { connections: null, pipelining: 1, connect },
         replyOptions: {
           getUpstream: () => next(service),
+          onError: (reply, { error }) => {
+            const status = (error as { statusCode?: number }).statusCode ?? 502;
+            const message = `${service} did not answer (${messageOf(error)}); what was asked may have been done, try again`;
+            void reply
+              .code(status)
+              .header('retry-after', '1')
+              .send({ error: { code: 'GATEWAY_NO_ANSWER', message } });
+          },
           rewriteRequestHeaders: (request, headers) => ({
             ...headers,
             'x-forwarded-for': clientAddress(request),
@@ -160,6 +169,17 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     const parts = { rejected: together('rejected'), lags: together('lags') };
     return Object.assign({}, ...answers.map(({ body }) => body), parts) as Record<string, unknown>;
   });
+  // Each process tells its own doors; roles and actions are the same in all.
+  http.get('/v1/access', async (request, reply) => {
+    const answers = await everywhere('/v1/access', {
+      headers: { authorization: request.headers.authorization ?? '' },
+    });
+    const refused = refusalOf(answers);
+    if (refused) return await reply.code(refused.status).send(refused.body);
+    const doors = answers.flatMap(({ body }) => (body['doors'] ?? []) as { door: string }[]);
+    const once = new Map(doors.map((door) => [door.door, door]));
+    return { ...answers[0]?.body, doors: [...once.values()] };
+  });
   // Where virtual time stands. Who missed it, or started since, is told before anything settles.
   let standsAtMs = -Infinity;
   http.post<{ Body: { advanceTo?: unknown } | null }>('/v1/clock', async (request, reply) => {
@@ -178,12 +198,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       for (;;) {
         if (standsAtMs > -Infinity) await move(new Date(standsAtMs).toISOString());
         const answers = await roomByRoom(...clock({}));
-        const [first] = answers;
+        const [answer] = answers;
         const refused = refusalOf(answers);
-        if (refused ?? first === undefined) return refused ?? { status: 503, body: {} };
+        if (refused !== undefined || answer === undefined) return refused ?? nobodyReady;
         const written = new Set(answers.map((answer) => answer.body['written']));
         // Each has settled with the topics as it tells. Topics only grow: told the same, nobody wrote while others settled.
-        if (written.size === 1) return first;
+        if (written.size === 1) return answer;
       }
     };
     const advance = async (advanceTo: unknown): Promise<ProcessAnswer> => {

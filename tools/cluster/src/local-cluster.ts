@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startKafka, startMongo, type LocalKafka, type LocalMongo } from '@rapport/local-engines';
 import {
   formatWriteKeys,
   loadCredentials,
   readHostConfig,
   settleTopics,
+  tokensFileName,
   eventLogOptions,
   type Credentials,
 } from '@rapport/service-host';
@@ -57,6 +58,9 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       RAPPORT_MONGODB_URI: environment['RAPPORT_MONGODB_URI'] ?? mongo?.uri ?? '',
       RAPPORT_WRITE_KEYS: formatWriteKeys(credentials.sources),
       RAPPORT_API_TOKEN: credentials.apiToken,
+      RAPPORT_API_TOKENS_FILE: resolve(
+        config.RAPPORT_API_TOKENS_FILE ?? join(config.RAPPORT_DATA_DIR, tokensFileName),
+      ),
       NODE_OPTIONS: '',
     };
     onProgress('applying topics');

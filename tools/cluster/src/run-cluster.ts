@@ -137,6 +137,7 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
   const gateway = await createGateway({
     replicasOf,
     services: clusterServices,
+    onBug: (text) => options.onOutput?.('gateway', text),
     trustedProxies: options.trustedProxies ?? [],
     tls,
     environment,

@@ -195,6 +195,24 @@ export function documentStoreContract(
         expect(await people.count()).toBe(0);
       });
 
+      it('finds nothing under an id that none can have, and refuses bounds that none can be', async () => {
+        await people.write([{ id: 'a', doc: {} }]);
+        const long = '漢'.repeat(2_000);
+        expect(await people.get(long)).toBeUndefined();
+        expect((await people.getMany([long, 'a', ''])).map((one) => one?.id)).toEqual([
+          undefined,
+          'a',
+          undefined,
+        ]);
+        for (const options of [
+          { from: long },
+          { to: [long] },
+          { prefix: long },
+          { after: { key: long, id: long } },
+        ])
+          await expect(people.scan('_id', options)).rejects.toMatchObject({ code: 'DOCUMENT_SCAN_INVALID' });
+      });
+
       it('keeps a document of ten megabytes, and the longest id and key', async () => {
         const name = 'x'.repeat(10 * 1024 * 1024);
         const id = 'ü'.repeat(maxIdBytes / 2);

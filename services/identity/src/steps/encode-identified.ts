@@ -6,7 +6,10 @@ import type { AcceptedRecord } from '../domain/accepted-record.js';
 const closingBrace = 0x7d;
 
 /** The event as it came, with whose it is: written behind its last property, because parsing it anew says nothing more. */
-export function identifiedRecord({ record, event }: AcceptedRecord<LogRecord>, profileId: ProfileId): NewRecord {
+export function identifiedRecord(
+  { record, event }: AcceptedRecord<LogRecord>,
+  profileId: ProfileId,
+): NewRecord {
   const { partition, offset } = record;
   const added = Buffer.from(
     `,"profileId":"${profileId}","acceptedAt":{"partition":${partition},"offset":${offset}}}`,

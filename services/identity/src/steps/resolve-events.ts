@@ -59,7 +59,10 @@ export function createResolveEvents({ ports, cache, teller }: ResolveParts) {
   };
 }
 
-function answer(accepted: AcceptedRecord<LogRecord>, profileId: ProfileId | undefined): Outcome<ResolvedRecord> {
+function answer(
+  accepted: AcceptedRecord<LogRecord>,
+  profileId: ProfileId | undefined,
+): Outcome<ResolvedRecord> {
   if (profileId !== undefined) return pass({ accepted, profileId });
   return reject(
     identityCodes.originBlocked,

@@ -1,5 +1,6 @@
 import type { identityProto } from '@rapport/contracts';
-import { parseIdentifier, profileIdOf } from '@rapport/kernel';
+import { parseIdentifier, profileIdOf, withoutPersonalIdentifier } from '@rapport/kernel';
+import { seesPersonal, type Asked } from '@rapport/service-host';
 import type { ChangePeople } from '../change-people.pipeline.js';
 import type { Edge } from '../domain/evidence.js';
 import type { HistoryEntry } from '../domain/identifier-document.js';
@@ -20,18 +21,25 @@ export class IdentityGrpc implements identityProto.IdentityService {
   /** Asked at each call: the room opens its collections when it starts. */
   constructor(readonly people: () => { readonly read: ReadPeople; readonly change: ChangePeople }) {}
 
-  async resolve({ person }: identityProto.ResolveRequest): Promise<identityProto.ResolveResponse> {
+  async resolve(
+    { person }: identityProto.ResolveRequest,
+    asked?: Asked,
+  ): Promise<identityProto.ResolveResponse> {
     const { profileId, identifiers } = await this.people().read.resolve(parseIdentifier(person));
-    return { profileId, identifiers: [...identifiers] };
+    return { profileId, identifiers: identifiers.map(shownTo(asked)) };
   }
 
-  async getPerson({ person }: identityProto.GetPersonRequest): Promise<identityProto.GetPersonResponse> {
+  async getPerson(
+    { person }: identityProto.GetPersonRequest,
+    asked?: Asked,
+  ): Promise<identityProto.GetPersonResponse> {
     const graph = await this.people().read.graphOf(parseIdentifier(person));
+    const shown = shownTo(asked);
     return {
       profileId: graph.profileId,
-      identifiers: [...graph.identifiers],
-      edges: graph.edges.map(tellEdge),
-      history: graph.history.map((entry) => tellEntry(entry, entry.profileId)),
+      identifiers: graph.identifiers.map(shown),
+      edges: graph.edges.map((edge) => tellEdge(edge, shown)),
+      history: graph.history.map((entry) => tellEntry(entry, entry.profileId, shown)),
     };
   }
 
@@ -58,20 +66,26 @@ export class IdentityGrpc implements identityProto.IdentityService {
     return { profileId: profileIdOf(root) };
   }
 
-  async forget({ person }: identityProto.ForgetRequest): Promise<identityProto.ForgetResponse> {
-    return { identifiers: [...(await this.people().change.forget(parseIdentifier(person)))] };
+  async forget(
+    { person }: identityProto.ForgetRequest,
+    asked?: Asked,
+  ): Promise<identityProto.ForgetResponse> {
+    const forgotten = await this.people().change.forget(parseIdentifier(person));
+    return { identifiers: forgotten.map(shownTo(asked)) };
   }
 
-  async listRefusals({
-    limit,
-  }: identityProto.ListRefusalsRequest): Promise<identityProto.ListRefusalsResponse> {
+  async listRefusals(
+    { limit }: identityProto.ListRefusalsRequest,
+    asked?: Asked,
+  ): Promise<identityProto.ListRefusalsResponse> {
+    const shown = shownTo(asked);
     const refusals = await this.people().read.refusals(Math.min(limit || defaultRefusals, maxRefusals));
     return {
       refusals: refusals.map(({ at, from, to, reason, profileId }) => ({
         kind: 'refuse',
         at: isoOf(at),
-        from,
-        to,
+        from: shown(from),
+        to: shown(to),
         reason,
         profileId,
       })),
@@ -79,9 +93,15 @@ export class IdentityGrpc implements identityProto.IdentityService {
   }
 }
 
-const tellEdge = ({ a, b, kind, source, first, last, days }: Edge): identityProto.Edge => ({
-  from: a,
-  to: b,
+type Shown = (identifier: string) => string;
+
+/** Identifiers as this caller may see them. */
+const shownTo = (asked: Asked | undefined): Shown =>
+  seesPersonal(asked) ? (identifier) => identifier : withoutPersonalIdentifier;
+
+const tellEdge = ({ a, b, kind, source, first, last, days }: Edge, shown: Shown): identityProto.Edge => ({
+  from: shown(a),
+  to: shown(b),
   kind,
   source,
   firstSeen: isoOf(first),
@@ -92,11 +112,12 @@ const tellEdge = ({ a, b, kind, source, first, last, days }: Edge): identityProt
 const tellEntry = (
   { kind, at, from, to, reason }: HistoryEntry,
   profileId: string,
+  shown: Shown,
 ): identityProto.HistoryEntry => ({
   kind,
   at: isoOf(at),
-  from,
-  to,
+  from: shown(from),
+  to: shown(to),
   reason,
   profileId,
 });

@@ -1,12 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { RapportError } from '@rapport/kernel';
-import { identityCodes } from '../identity.errors.js';
+import { askedBy } from '@rapport/service-host';
 import type { IdentityGrpc } from './identity.grpc.js';
-
-export interface IdentityRoutesOptions {
-  readonly identity: IdentityGrpc;
-  readonly hasToken: (authorization: string | undefined) => boolean;
-}
 
 const text = { type: 'string', minLength: 1, maxLength: 512 } as const;
 const pairBody = {
@@ -32,22 +26,12 @@ interface PersonBody {
 }
 
 /** The identity graph for people with curl: the same answers as gRPC, as JSON. */
-export function identityRoutes({
-  identity,
-  hasToken,
-}: IdentityRoutesOptions): (http: FastifyInstance) => void {
+export function identityRoutes(identity: IdentityGrpc): (http: FastifyInstance) => void {
   return (http) => {
-    http.addHook('onRequest', async (request) => {
-      if (hasToken(request.headers.authorization)) return;
-      throw new RapportError(
-        identityCodes.unauthenticated,
-        'unauthenticated',
-        'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-      );
-    });
     http.get<{ Querystring: { limit?: number } }>(
       '/v1/identity/refusals',
       {
+        config: { action: 'people.read' },
         schema: {
           tags: ['identity'],
           summary: 'Links that merge protection refuses, newest first',
@@ -57,24 +41,31 @@ export function identityRoutes({
           },
         },
       },
-      ({ query }) => identity.listRefusals({ limit: query.limit ?? 0 }),
+      (request) => identity.listRefusals({ limit: request.query.limit ?? 0 }, askedBy(request)),
     );
     http.get<{ Params: { person: string } }>(
       '/v1/identity/:person',
-      { schema: { tags: ['identity'], summary: 'The graph around a person (type:value) and its history' } },
-      async ({ params }) => {
-        const person = await identity.getPerson({ person: params.person });
+      {
+        config: { action: 'people.read' },
+        schema: { tags: ['identity'], summary: 'The graph around a person (type:value) and its history' },
+      },
+      async (request) => {
+        const person = await identity.getPerson({ person: request.params.person }, askedBy(request));
         return { ...person, edges: person.edges.map((edge) => ({ ...edge, count: Number(edge.count) })) };
       },
     );
     http.post<{ Body: PairBody }>(
       '/v1/identity/link',
-      { schema: { tags: ['identity'], summary: 'Says that two identifiers are one person', body: pairBody } },
+      {
+        config: { action: 'identity.write' },
+        schema: { tags: ['identity'], summary: 'Says that two identifiers are one person', body: pairBody },
+      },
       ({ body }) => identity.link({ from: body.from, to: body.to, reason: body.reason ?? '' }),
     );
     http.post<{ Body: PairBody }>(
       '/v1/identity/unlink',
       {
+        config: { action: 'identity.write' },
         schema: {
           tags: ['identity'],
           summary: 'Takes the evidence between two identifiers back',
@@ -85,13 +76,19 @@ export function identityRoutes({
     );
     http.post<{ Body: PersonBody }>(
       '/v1/identity/split',
-      { schema: { tags: ['identity'], summary: 'Takes an identifier out of its person', body: personBody } },
+      {
+        config: { action: 'identity.write' },
+        schema: { tags: ['identity'], summary: 'Takes an identifier out of its person', body: personBody },
+      },
       ({ body }) => identity.split({ person: body.person, reason: body.reason ?? '' }),
     );
     http.post<{ Body: PersonBody }>(
       '/v1/identity/forget',
-      { schema: { tags: ['identity'], summary: 'Forgets a person in the graph', body: personBody } },
-      ({ body }) => identity.forget({ person: body.person }),
+      {
+        config: { action: 'privacy.erase' },
+        schema: { tags: ['identity'], summary: 'Forgets a person in the graph', body: personBody },
+      },
+      (request) => identity.forget({ person: request.body.person }, askedBy(request)),
     );
   };
 }

@@ -54,14 +54,14 @@ export class Stay {
     }
   }
 
-  /** Counts what more came, or came out of compression; false where there is no room for it. */
+  /** Counts what more came, or came out of compression; false, and nothing counted, where there is no room for it. */
   grow(bytes: number): boolean {
-    this.#arrived += bytes;
-    const more = this.#arrived - this.#weight;
-    if (more <= 0) return true;
+    const arrived = this.#arrived + bytes;
+    const more = Math.max(0, arrived - this.#weight);
     // Alone it always has room, however large it is.
     const isAlone = this.rooms[0]?.requests === 1;
-    if (this.#left || (!isAlone && !this.rooms.every((room) => room.holds(more)))) return false;
+    if (this.#left || (more > 0 && !isAlone && !this.rooms.every((room) => room.holds(more)))) return false;
+    this.#arrived = arrived;
     this.#weight += more;
     for (const room of this.rooms) room.bytes += more;
     return true;

@@ -3,6 +3,7 @@ import { partsOf } from '@rapport/kernel';
 import type { IngestionErrorCode } from '../ingestion.errors.js';
 import { readAddress } from './accept-event.js';
 import { readExternalIds } from './identifiers.js';
+import { Refused } from './json-fields.js';
 
 /** A part of an accepted event that has no effect, and why. */
 export interface Ignored {
@@ -15,7 +16,7 @@ export function ignoredOf(event: AcceptedEvent): readonly Ignored[] {
   const ignored: Ignored[] = [];
   const external = readExternalIds(event.context);
   const names = new Set<string>();
-  if (Array.isArray(external))
+  if (!(external instanceof Refused))
     for (const one of external) if (!event.identifiers.includes(one)) names.add(partsOf(one).type);
   if (readAddress(event.type, event.traits, event.context) !== undefined) names.add('email');
   if (names.size > 0) {

@@ -269,7 +269,7 @@ describe('refusals', () => {
       { batch: [] },
       { authorization: basic },
       401,
-      'INGESTION_TOKEN_MISSING',
+      'AUTH_TOKEN_MISSING',
     ],
     [
       'an import without a source',

@@ -6,26 +6,22 @@ import { answerJson, corsHeaders, errorJson } from './answers.js';
 import type { FrontDoor } from './front-door.js';
 import { acceptPixel } from './pixel.js';
 import { settingsOf } from './settings.js';
-import { leaveUnread } from './request-body.js';
 import type { Caller, Entrance } from './visit.js';
 
 export interface FrontDoorRoutes {
   readonly door: FrontDoor;
   readonly limits: Pick<IngestionConfig, 'events' | 'imports'>;
-  /** Whether a request carries the API token. */
-  readonly hasToken: (authorization: string | undefined) => boolean;
 }
+
+/** Why these routes ask for no token. */
+const open = 'the front door judges write keys';
 
 /** A request as it stands at the door; the answer is written here. */
 function arriving(request: FastifyRequest, reply: FastifyReply): Omit<Caller, 'key'> {
   return { request: request.raw, response: reply.raw, address: clientAddress(request) };
 }
 
-const missingSource = [
-  400,
-  'INGESTION_SOURCE_MISSING',
-  'expected ?source=NAME of letters, digits, dots, dashes and underscores, at most 64',
-] as const;
+const missingSource = 'expected ?source=NAME of letters, digits, dots, dashes and underscores, at most 64';
 
 /** A source's name: what an import may call itself. */
 const sourceName = /^[\w.-]{1,64}$/;
@@ -35,7 +31,7 @@ const sourceName = /^[\w.-]{1,64}$/;
  * written here, so that an event costs no more than it must. Bodies are JSON whatever their content type says,
  * because browsers send text/plain to spare a preflight.
  */
-export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }: FrontDoorRoutes): void {
+export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoorRoutes): void {
   http.removeAllContentTypeParsers();
   http.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
@@ -45,38 +41,36 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
       reply.hijack();
       door.enter(entrance, arriving(request, reply));
     };
-  const describe = (summary: string) => ({ schema: { tags: ['ingestion'], summary } });
+  const describe = (summary: string) => ({ config: { open }, schema: { tags: ['ingestion'], summary } });
+  const hidden = { config: { open }, schema: { hide: true } };
   for (const type of eventTypes) {
     const handler = takes({ type, ...limits.events });
     http.post(`/v1/${type}`, describe(`Takes one ${type} call of the Segment spec`), handler);
-    http.post(`/v1/${letterOf(type)}`, { schema: { hide: true } }, handler);
+    http.post(`/v1/${letterOf(type)}`, hidden, handler);
   }
   const batch = takes({ type: undefined, ...limits.events });
   http.post('/v1/batch', describe('Takes a batch of Segment calls; a verdict for each'), batch);
-  http.post('/v1/b', { schema: { hide: true } }, batch);
+  http.post('/v1/b', hidden, batch);
   // Segment's own telemetry: nothing of it concerns us.
-  http.post('/v1/m', { schema: { hide: true } }, (request, reply) => {
+  http.post('/v1/m', hidden, (request, reply) => {
     reply.hijack();
-    request.raw.resume();
-    answerJson(reply.raw, 200, '{"success":true}', true);
+    answerJson(reply.raw, 200, '{"success":true}', true, door.discard(request.raw));
   });
 
   const imports: Entrance = { type: undefined, ...limits.imports };
   http.post<{ Querystring: { source?: string } }>(
     '/v1/import',
-    describe('Takes a batch from a file, with the API token; larger events'),
+    {
+      config: { action: 'events.import' },
+      schema: { tags: ['ingestion'], summary: 'Takes a batch from a file, with a token; larger events' },
+    },
     (request, reply) => {
       reply.hijack();
       const { source } = request.query;
-      const wrong = !hasToken(request.headers.authorization)
-        ? ([401, 'INGESTION_TOKEN_MISSING', 'expected Authorization: Bearer <RAPPORT_API_TOKEN>'] as const)
-        : source === undefined || !sourceName.test(source)
-          ? missingSource
-          : undefined;
-      if (wrong === undefined && source !== undefined)
+      if (source !== undefined && sourceName.test(source))
         return door.enter(imports, arriving(request, reply), { key: 'import', source, kind: 'server' });
-      const [status, code, message] = wrong ?? missingSource;
-      answerJson(reply.raw, status, errorJson(code, message), false, leaveUnread(request.raw));
+      const body = errorJson('INGESTION_SOURCE_MISSING', missingSource);
+      answerJson(reply.raw, 400, body, false, door.discard(request.raw));
     },
   );
 
@@ -104,8 +98,10 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits, hasToken }
       acceptPixel(door, limits.events, request.params.type, request.query.data, arriving(request, reply));
     },
   );
-  http.options('/v1/*', { schema: { hide: true } }, (_request, reply) =>
-    reply.code(204).headers(corsHeaders).send(),
+  http.options(
+    '/v1/*',
+    { config: { open: 'a preflight carries no credentials' }, schema: { hide: true } },
+    (_request, reply) => reply.code(204).headers(corsHeaders).send(),
   );
 }
 

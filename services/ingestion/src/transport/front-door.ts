@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '@rapport/kernel';
-import { addressGroup } from '@rapport/service-host';
+import { addressGroup, vouchFor } from '@rapport/service-host';
 import type { AcceptedMeter, AcceptEvents } from '../accept-events.pipeline.js';
 import type { Capacity, Stay } from '../domain/capacity.js';
 import type { EventRates } from '../domain/event-rates.js';
@@ -7,7 +8,7 @@ import { formatInstant } from '../domain/instants.js';
 import type { WriteKey, WriteKeys } from '../domain/write-keys.js';
 import type { AppendQueue } from '../steps/append-events.js';
 import { answerJson, answerLater, errorJson, type Later } from './answers.js';
-import { leaveUnread, type BodyReader } from './request-body.js';
+import type { BodyReader } from './request-body.js';
 import { unknownKey, Visit, type Caller, type Entrance } from './visit.js';
 
 export interface FrontDoorParts {
@@ -23,6 +24,8 @@ export interface FrontDoorParts {
   readonly meter: AcceptedMeter & { overCapacity(): void };
   /** The log did not take an append: told at most once a second. */
   readonly onLogFailed: (cause: unknown) => void;
+  /** Somebody was turned away who came with X-Forwarded-For from an address that is not trusted to say so. */
+  readonly onUnnamedProxy: (address: string) => void;
   /** Beyond it the log has fallen behind. */
   readonly maxAppendDelayMs: number;
 }
@@ -40,6 +43,7 @@ export class FrontDoor {
   #textOf = 0;
   #text = formatInstant(0);
   #toldAtMs = -Infinity;
+  #toldProxy = false;
 
   constructor(private readonly parts: FrontDoorParts) {
     this.clock = parts.clock;
@@ -53,17 +57,30 @@ export class FrontDoor {
   enter(entrance: Entrance, arriving: Omit<Caller, 'key'>, importer?: WriteKey): void {
     const shown = importer ?? this.keys.inHeader(arriving.request.headers.authorization);
     if (shown === 'unknown') return this.#refuseKey(arriving);
+    if (shown !== 'absent' && shown.kind === 'server') vouchFor(arriving.request.socket);
     const caller: Caller = { ...arriving, key: shown === 'absent' ? undefined : shown };
     const later = this.isBehind() ? this.overCapacity() : this.#tooFast(caller.key, caller.address);
-    if (later !== undefined) return this.turnAway(caller, later, leaveUnread(caller.request));
+    if (later !== undefined) return this.turnAway(caller, later, this.discard(caller.request));
     const stay = this.admit(caller.key, caller.address);
-    if (stay === undefined) return this.turnAway(caller, this.overCapacity(), leaveUnread(caller.request));
+    if (stay === undefined) return this.turnAway(caller, this.overCapacity(), this.discard(caller.request));
     this.parts.bodies.read(caller.request, entrance.maxBodyBytes, new Visit(this, entrance, caller, stay));
+  }
+
+  /** Leaves a body unread; answers whether the connection had better end. */
+  discard(request: IncomingMessage): boolean {
+    return this.parts.bodies.discard(request);
   }
 
   /** Room inside for a request, by the key that it shows before its body. */
   admit(key: WriteKey | undefined, address: string): Stay | undefined {
-    return this.capacity.admit(key, key?.kind === 'server' ? address : addressGroup(address));
+    const from = key?.kind === 'server' ? address : addressGroup(address);
+    const stay = this.capacity.admit(key, from);
+    return stay === undefined && this.endAbandoned() ? this.capacity.admit(key, from) : stay;
+  }
+
+  /** Gives the room of clients that went away to those who ask for it; answers whether there were any. */
+  endAbandoned(): boolean {
+    return this.parts.bodies.endAbandoned();
   }
 
   /** Counts the events of a browser key; answers when to come again where they are too many for its rate. */
@@ -74,8 +91,10 @@ export class FrontDoor {
   }
 
   /** Answers 429. */
-  turnAway({ request, response }: Omit<Caller, 'key'>, later: Later, close: boolean): void {
+  turnAway({ request, response, address, key }: Caller, later: Later, close: boolean): void {
     this.parts.meter.overCapacity();
+    if (key?.kind !== 'server' && request.headers['x-forwarded-for'] !== undefined)
+      this.#tellProxy(request.socket.remoteAddress, address);
     answerLater(response, later, this.clock.now(), request.headers.origin !== undefined, close);
   }
 
@@ -87,6 +106,13 @@ export class FrontDoor {
     };
   }
 
+  /** Told once: whoever comes through a proxy that is not named counts as one client. */
+  #tellProxy(connectedTo: string | undefined, address: string): void {
+    if (this.#toldProxy || connectedTo?.endsWith(address) !== true) return;
+    this.#toldProxy = true;
+    this.parts.onUnnamedProxy(address);
+  }
+
   #tooFast(key: WriteKey | undefined, address: string): Later | undefined {
     if (key?.kind !== 'browser') return undefined;
     const waitMs = this.parts.rates.waitMs(whoOf(key, address), this.parts.monotonicMs());
@@ -95,7 +121,7 @@ export class FrontDoor {
 
   #refuseKey({ request, response }: Omit<Caller, 'key'>): void {
     this.meter.rejected('INGESTION_WRITE_KEY_UNKNOWN');
-    const close = leaveUnread(request);
+    const close = this.discard(request);
     const fromBrowser = request.headers.origin !== undefined;
     answerJson(response, 401, errorJson('INGESTION_WRITE_KEY_UNKNOWN', unknownKey), fromBrowser, close);
   }

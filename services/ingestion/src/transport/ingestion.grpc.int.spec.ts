@@ -69,12 +69,14 @@ const accept = (request: Partial<Accepting>, metadata: Record<string, string> = 
     ingestionProto.AcceptResponse,
     metadata,
   );
+const bearer = { authorization: `Bearer ${apiToken}` };
 const listRejected = (request: Partial<ingestionProto.ListRejectedRequest> = {}) =>
   call(
     'ListRejected',
     ingestionProto.ListRejectedRequest.fromPartial(request),
     ingestionProto.ListRejectedRequest,
     ingestionProto.ListRejectedResponse,
+    bearer,
   );
 const replay = (ids: string[]) =>
   call(
@@ -82,6 +84,7 @@ const replay = (ids: string[]) =>
     { ids },
     ingestionProto.ReplayRejectedRequest,
     ingestionProto.ReplayRejectedResponse,
+    bearer,
   );
 
 describe('Accept', () => {

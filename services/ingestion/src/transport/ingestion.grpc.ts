@@ -1,7 +1,14 @@
 import type { BinaryReader } from '@bufbuild/protobuf/wire';
-import { RapportError } from '@rapport/kernel';
+import { hiddenValue, RapportError, withoutPersonalIdentifier, withoutPersonalText } from '@rapport/kernel';
 import { ingestionProto, placeOf } from '@rapport/contracts';
-import type { Authorize, CallContext, GrpcBinding } from '@rapport/service-host';
+import {
+  grpcBinding,
+  seesPersonal,
+  type Asked,
+  type Authorize,
+  type CallContext,
+  type GrpcBinding,
+} from '@rapport/service-host';
 import type { Verdict } from '../domain/verdicts.js';
 import type { WriteKey } from '../domain/write-keys.js';
 import type { ArchivedRejection, RejectedArchive } from '../ports/rejected-archive.js';
@@ -17,8 +24,6 @@ export interface IngestionGrpcParts {
   readonly maxEventBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBatchEvents: number;
-  /** Whether the caller has the API token: other rooms, which name their source in the request. */
-  readonly hasToken: (authorization: string | undefined) => boolean;
 }
 
 /** Requests of one stream that are on their way at once. */
@@ -33,29 +38,36 @@ type Batch = ingestionProto.AcceptRequest & { readonly arrivedBytes?: number };
 export function ingestionBinding(implementation: IngestionGrpc, parts: IngestionGrpcParts): GrpcBinding {
   const { door, maxBatchEvents, maxBodyBytes } = parts;
   const { accept, acceptStream } = ingestionProto.IngestionServiceDefinition.methods;
-  const authorize: Authorize = (_path, metadata) => {
+  const authorize: Authorize = (_path, metadata, _peer, caller) => {
     const writeKey = metadata('x-write-key');
     if (writeKey !== undefined) keyOf(door, writeKey);
-    else if (!parts.hasToken(metadata('authorization'))) throw keyMissing();
+    // Other rooms, and who may bring in events under any source: they name a key in the request.
+    else if (caller()?.can('events.import') !== true) throw keyMissing();
   };
+  const open = { open: 'the front door judges write keys' };
   const requestType = {
     encode: (request: Batch) => ingestionProto.AcceptRequest.encode(request),
     decode: (input: BinaryReader | Uint8Array) => readAcceptRequest(input, maxBatchEvents),
   };
-  return {
-    contract: {
-      ...ingestionProto.IngestionServiceDefinition,
-      methods: {
-        ...ingestionProto.IngestionServiceDefinition.methods,
-        accept: { ...accept, requestType },
-        acceptStream: { ...acceptStream, requestType },
-      },
+  const contract = {
+    ...ingestionProto.IngestionServiceDefinition,
+    methods: {
+      ...ingestionProto.IngestionServiceDefinition.methods,
+      accept: { ...accept, requestType },
+      acceptStream: { ...acceptStream, requestType },
     },
-    implementation,
+  };
+  const access = {
+    accept: open,
+    acceptStream: open,
+    listRejected: 'events.rejected.read',
+    replayRejected: 'events.rejected.replay',
+  } as const;
+  return grpcBinding(contract, implementation, access, {
     authorize: { accept: authorize, acceptStream: authorize },
     // As with JSON bodies, the bytes alone bound what is in them: the decoder counts the events by itself.
     limits: { maxBytes: maxBodyBytes, maxObjects: maxBodyBytes, maxReads: 2 * maxBodyBytes },
-  };
+  });
 }
 
 /** The gRPC side of the front door: the same pipeline, the same verdicts. */
@@ -83,18 +95,21 @@ export class IngestionGrpc implements ingestionProto.IngestionService {
 
   async listRejected(
     request: ingestionProto.ListRejectedRequest,
+    asked?: Asked,
   ): Promise<ingestionProto.ListRejectedResponse> {
     const { archive } = this.parts;
+    const tell = (one: ArchivedRejection): ingestionProto.RejectedRecord =>
+      seesPersonal(asked) ? tellRejected(one) : withoutOriginal(tellRejected(one));
     if (request.id !== '') {
       const found = await archive.find(request.id);
-      return { records: found === undefined ? [] : [tellRejected(found)] };
+      return { records: found === undefined ? [] : [tell(found)] };
     }
     const newest = await archive.newest({
       limit: request.limit === 0 ? 100 : Math.min(request.limit, 1000),
       code: request.code === '' ? undefined : request.code,
       stage: request.stage === '' ? undefined : request.stage,
     });
-    return { records: newest.map(tellRejected) };
+    return { records: newest.map(tell) };
   }
 
   async replayRejected(
@@ -204,6 +219,14 @@ const tellRejected = ({ id, rejection }: ArchivedRejection): ingestionProto.Reje
   messageId: rejection.messageId ?? '',
   place: placeOf(rejection) ?? '',
   key: rejection.key ?? '',
+});
+
+/** What somebody may see who may not see personal values: an original may hold any. */
+const withoutOriginal = (record: ingestionProto.RejectedRecord): ingestionProto.RejectedRecord => ({
+  ...record,
+  detail: withoutPersonalText(record.detail),
+  original: hiddenValue,
+  key: record.key === '' ? '' : withoutPersonalIdentifier(record.key),
 });
 
 const textFields = [

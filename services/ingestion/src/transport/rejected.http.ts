@@ -1,28 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import { RapportError } from '@rapport/kernel';
+import { askedBy } from '@rapport/service-host';
 import type { IngestionGrpc } from './ingestion.grpc.js';
 
-export interface RejectedRoutes {
-  readonly ingestion: Pick<IngestionGrpc, 'listRejected' | 'replayRejected'>;
-  readonly hasToken: (authorization: string | undefined) => boolean;
-}
+export type RejectedRoutes = Pick<IngestionGrpc, 'listRejected' | 'replayRejected'>;
 
 const text = { type: 'string', maxLength: 200 } as const;
 
 /** What any room could not take, for people with curl: the same answers as gRPC, as JSON. */
-export function mountRejected(http: FastifyInstance, { ingestion, hasToken }: RejectedRoutes): void {
-  http.addHook('onRequest', async (request) => {
-    if (hasToken(request.headers.authorization)) return;
-    throw new RapportError(
-      'INGESTION_TOKEN_MISSING',
-      'unauthenticated',
-      'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-    );
-  });
-
+export function mountRejected(http: FastifyInstance, ingestion: RejectedRoutes): void {
   http.get<{ Querystring: { limit?: number; code?: string; stage?: string } }>(
     '/v1/rejected',
     {
+      config: { action: 'events.rejected.read' },
       schema: {
         tags: ['ingestion'],
         summary: 'What any room could not take and why, the newest first',
@@ -32,15 +22,24 @@ export function mountRejected(http: FastifyInstance, { ingestion, hasToken }: Re
         },
       },
     },
-    ({ query: { limit = 0, code = '', stage = '' } }) =>
-      ingestion.listRejected({ limit, code, stage, id: '' }),
+    (request) => {
+      const { limit = 0, code = '', stage = '' } = request.query;
+      return ingestion.listRejected({ limit, code, stage, id: '' }, askedBy(request));
+    },
   );
 
   http.get<{ Params: { id: string } }>(
     '/v1/rejected/:id',
-    { schema: { tags: ['ingestion'], summary: 'One of them, whole' } },
-    async ({ params: { id } }) => {
-      const { records } = await ingestion.listRejected({ limit: 0, code: '', stage: '', id });
+    {
+      config: { action: 'events.rejected.read' },
+      schema: { tags: ['ingestion'], summary: 'One of them, whole' },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const { records } = await ingestion.listRejected(
+        { limit: 0, code: '', stage: '', id },
+        askedBy(request),
+      );
       const [record] = records;
       if (record !== undefined) return record;
       throw new RapportError(
@@ -54,6 +53,7 @@ export function mountRejected(http: FastifyInstance, { ingestion, hasToken }: Re
   http.post<{ Body: { ids: string[] } }>(
     '/v1/rejected/replay',
     {
+      config: { action: 'events.rejected.replay' },
       schema: {
         tags: ['ingestion'],
         summary: 'Sends events through the front door again, and puts other records back to their topics',

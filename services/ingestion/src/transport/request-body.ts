@@ -24,13 +24,6 @@ export interface BodyReceiver {
   aborted(): void;
 }
 
-/** A body that is not wanted: read and forgotten. Answers whether so much may still come that the connection had better end. */
-export function leaveUnread(request: IncomingMessage): boolean {
-  request.resume();
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  return encoding !== undefined || Number(length ?? 0) > smallBytes;
-}
-
 /** Less than a connection costs to be made anew. */
 const smallBytes = 64 * 1024;
 
@@ -148,7 +141,10 @@ function tooLarge(limit: number, close: boolean): BodyProblem {
 /** Reads bodies within a size and a time. */
 export class BodyReader {
   readonly #open = new Set<Reading>();
+  /** Since when, in the order in which they came. */
+  readonly #unwanted = new Map<IncomingMessage, number>();
   readonly #sweep: NodeJS.Timeout;
+  #lookedAtMs = -Infinity;
 
   constructor(
     private readonly timeoutMs: number,
@@ -161,18 +157,40 @@ export class BodyReader {
   read(request: IncomingMessage, limit: number, receiver: BodyReceiver): void {
     const { 'content-length': length, 'content-encoding': encoding = 'identity' } = request.headers;
     if (Number(length ?? 0) > limit) {
-      leaveUnread(request);
+      this.discard(request);
       receiver.problem(tooLarge(limit, true));
       return;
     }
     const isGzip = encoding.toLowerCase() === 'gzip';
     if (!isGzip && encoding !== 'identity') {
       const detail = `content-encoding: expected gzip or none; got ${JSON.stringify(encoding.slice(0, 40))}`;
-      const close = leaveUnread(request);
+      const close = this.discard(request);
       receiver.problem({ status: 415, code: 'INGESTION_ENCODING', detail, close });
       return;
     }
     this.#open.add(new Reading(this.monotonicMs(), request, limit, isGzip, receiver, this.#ended));
+  }
+
+  /**
+   * Takes a body that is not wanted: reads and forgets it, for as long as a body may take. Answers whether so much may
+   * still come that the connection had better end.
+   */
+  discard(request: IncomingMessage): boolean {
+    request.resume();
+    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+    if (encoding === undefined && Number(length ?? 0) === 0) return false;
+    this.#unwanted.set(request, this.monotonicMs());
+    return encoding !== undefined || Number(length) > smallBytes;
+  }
+
+  /** Ends the requests whose clients went away, at most every 20 ms; answers whether there were any. */
+  endAbandoned(): boolean {
+    const nowMs = this.monotonicMs();
+    if (nowMs - this.#lookedAtMs < 20) return false;
+    this.#lookedAtMs = nowMs;
+    const before = this.#open.size;
+    for (const reading of this.#open) if (reading.isAbandoned) reading.abandon();
+    return this.#open.size < before;
   }
 
   stop(): void {
@@ -186,6 +204,12 @@ export class BodyReader {
     for (const reading of this.#open) {
       if (reading.isAbandoned) reading.abandon();
       else if (reading.startedMs <= before) reading.expire(this.timeoutMs);
+    }
+    for (const [request, startedMs] of this.#unwanted) {
+      const isOver = request.complete || request.destroyed;
+      if (!isOver && startedMs > before) continue;
+      this.#unwanted.delete(request);
+      if (!isOver) request.socket.destroy();
     }
   };
 }

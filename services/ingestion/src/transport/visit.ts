@@ -9,7 +9,7 @@ import { verdictsAsJson, type Verdict } from '../domain/verdicts.js';
 import type { IngestionErrorCode } from '../ingestion.errors.js';
 import type { Stay } from '../domain/capacity.js';
 import type { WriteKey } from '../domain/write-keys.js';
-import { answerJson, answerLater, errorJson, type Later } from './answers.js';
+import { answerJson, errorJson, type Later } from './answers.js';
 import type { BodyProblem, BodyReceiver } from './request-body.js';
 import type { FrontDoor } from './front-door.js';
 
@@ -56,7 +56,7 @@ export class Visit implements BodyReceiver, Submission {
   }
 
   hasRoom(bytes: number): boolean {
-    return this.stay.grow(bytes);
+    return this.stay.grow(bytes) || (this.door.endAbandoned() && this.stay.grow(bytes));
   }
 
   noRoom(close: boolean): void {

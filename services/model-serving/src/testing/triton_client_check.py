@@ -13,6 +13,8 @@ from tritonclient.utils import InferenceServerException
 GRPC, HTTP, TOKEN = sys.argv[1:4]
 # The client writes into the dictionary that it is given, so every call gets one of its own.
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+# In gRPC the same is metadata, whose keys are written small.
+METADATA = {"authorization": f"Bearer {TOKEN}"}
 
 SAMPLES = {
     "BOOL": np.array([[True, False, True]]),
@@ -57,27 +59,27 @@ def refused(call, *texts: str) -> bool:
 def over_grpc() -> None:
     client = grpc_client.InferenceServerClient(GRPC)
     check("grpc live and ready", client.is_server_live() and client.is_server_ready())
-    check("grpc metadata", client.get_server_metadata().name == "rapport")
-    metadata = client.get_model_metadata("echo-FP32", as_json=True)
+    check("grpc metadata", client.get_server_metadata(headers=METADATA).name == "rapport")
+    metadata = client.get_model_metadata("echo-FP32", as_json=True, headers=METADATA)
     check("grpc model metadata", metadata["inputs"][0]["shape"] == ["-1", "-1"])
     for datatype, sample in SAMPLES.items():
         tensor = grpc_client.InferInput("in", sample.shape, datatype)
         tensor.set_data_from_numpy(sample)
         wanted = grpc_client.InferRequestedOutput("out")
-        result = client.infer(f"echo-{datatype}", [tensor], outputs=[wanted], request_id="7", model_version="1")
+        result = client.infer(f"echo-{datatype}", [tensor], outputs=[wanted], request_id="7", model_version="1", headers=METADATA)
         check(f"grpc {datatype}", same(sample, result.as_numpy("out")) and result.get_response().id == "7")
     tensor = grpc_client.InferInput("in", [1, 3], "FP64")
     tensor.set_data_from_numpy(SAMPLES["FP64"])
-    check("grpc wrong datatype", refused(lambda: client.infer("echo-FP32", [tensor]), "INVALID_ARGUMENT", "expected FP32"))
-    check("grpc unknown model", refused(lambda: client.infer("nobody", [tensor]), "NOT_FOUND"))
-    check("grpc broken model is not ready", not client.is_model_ready("broken"))
-    states = {model.name: model.state for model in client.get_model_repository_index().models}
+    check("grpc wrong datatype", refused(lambda: client.infer("echo-FP32", [tensor], headers=METADATA), "INVALID_ARGUMENT", "expected FP32"))
+    check("grpc unknown model", refused(lambda: client.infer("nobody", [tensor], headers=METADATA), "NOT_FOUND"))
+    check("grpc broken model is not ready", not client.is_model_ready("broken", headers=METADATA))
+    states = {model.name: model.state for model in client.get_model_repository_index(headers=METADATA).models}
     check("grpc repository index", states["broken"] == "UNAVAILABLE" and states["echo-FP32"] == "READY")
-    client.unload_model("echo-BOOL")
-    check("grpc unload", not client.is_model_ready("echo-BOOL"))
-    client.load_model("echo-BOOL")
-    check("grpc load", client.is_model_ready("echo-BOOL"))
-    check("grpc load of a broken model", refused(lambda: client.load_model("broken"), "MODELS_LOAD_FAILED"))
+    client.unload_model("echo-BOOL", headers=METADATA)
+    check("grpc unload", not client.is_model_ready("echo-BOOL", headers=METADATA))
+    client.load_model("echo-BOOL", headers=METADATA)
+    check("grpc load", client.is_model_ready("echo-BOOL", headers=METADATA))
+    check("grpc load of a broken model", refused(lambda: client.load_model("broken", headers=METADATA), "MODELS_LOAD_FAILED"))
     client.close()
 
 

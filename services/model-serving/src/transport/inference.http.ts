@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
-import { hasApiToken, type Credentials } from '@rapport/service-host';
 import type { Infer } from '../infer.pipeline.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { ModelShelf } from '../steps/model-shelf.js';
@@ -33,7 +32,6 @@ export interface InferenceHttpOptions {
   readonly shelf: ModelShelf;
   readonly infer: Infer;
   readonly isReady: () => boolean;
-  readonly credentials: Credentials;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -68,45 +66,48 @@ export function inferenceRoutes(options: InferenceHttpOptions): (http: FastifyIn
     http.setErrorHandler((thrown: Error & { statusCode?: number }, _request, reply) =>
       tellError(thrown, reply, options.onBug),
     );
-    http.addHook('onRequest', async (request) => {
-      if (isProbe(request.url) || hasApiToken(options.credentials, request.headers.authorization)) return;
-      throw new RapportError(
-        'AUTH_TOKEN_MISSING',
-        'unauthenticated',
-        'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-      );
-    });
-
-    http.get('/v2', async () => serverMetadata);
-    http.get('/v2/health/live', async () => ({ live: true }));
-    http.get('/v2/health/ready', async (_request, reply) => tellReady(reply, options.isReady()));
+    const probe = { config: { open: 'probes of the protocol carry no token' } };
+    const read = { config: { action: 'models.read' } } as const;
+    const manage = { config: { action: 'models.manage' } } as const;
+    http.get('/v2', read, async () => serverMetadata);
+    http.get('/v2/health/live', probe, async () => ({ live: true }));
+    http.get('/v2/health/ready', probe, async (_request, reply) => tellReady(reply, options.isReady()));
     for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
-      http.get<{ Params: ModelParams }>(prefix, async ({ params }) =>
+      http.get<{ Params: ModelParams }>(prefix, read, async ({ params }) =>
         describeModel(shelf, params.model, params.version),
       );
-      http.get<{ Params: ModelParams }>(`${prefix}/ready`, async ({ params }, reply) => {
+      http.get<{ Params: ModelParams }>(`${prefix}/ready`, read, async ({ params }, reply) => {
         const ready = isModelReady(shelf, params.model, params.version);
         return await reply.code(ready ? 200 : 503).send({ name: params.model, ready });
       });
       http.post<{ Params: ModelParams }>(
         `${prefix}/infer`,
+        { config: { action: 'models.infer' } },
         async (request, reply) => await answerInfer(options, request, reply),
       );
     }
-    http.post('/v2/repository/index', async (request) => indexOf(shelf, jsonBody(request)['ready'] === true));
-    http.post<{ Params: ModelParams }>('/v2/repository/models/:model/load', async (request, reply) => {
-      refuseParameters(Object.keys(jsonBody(request)['parameters'] ?? {}));
-      await shelf.loadModel(request.params.model);
-      return await reply.code(200).send();
-    });
-    http.post<{ Params: ModelParams }>('/v2/repository/models/:model/unload', async (request, reply) => {
-      await shelf.unload(request.params.model, undefined);
-      return await reply.code(200).send();
-    });
+    http.post('/v2/repository/index', read, async (request) =>
+      indexOf(shelf, jsonBody(request)['ready'] === true),
+    );
+    http.post<{ Params: ModelParams }>(
+      '/v2/repository/models/:model/load',
+      manage,
+      async (request, reply) => {
+        refuseParameters(Object.keys(jsonBody(request)['parameters'] ?? {}));
+        await shelf.loadModel(request.params.model);
+        return await reply.code(200).send();
+      },
+    );
+    http.post<{ Params: ModelParams }>(
+      '/v2/repository/models/:model/unload',
+      manage,
+      async (request, reply) => {
+        await shelf.unload(request.params.model, undefined);
+        return await reply.code(200).send();
+      },
+    );
   };
 }
-
-const isProbe = (url: string): boolean => url.startsWith('/v2/health/');
 
 async function tellReady(reply: FastifyReply, ready: boolean): Promise<FastifyReply> {
   return await reply.code(ready ? 200 : 503).send({ ready });
@@ -119,6 +120,7 @@ function tellError(
   onBug: (thrown: unknown) => void,
 ): FastifyReply {
   if (thrown instanceof RapportError) {
+    if (thrown.status === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
     if (thrown.status === 'exhausted') reply.header('retry-after', thrown.detail ?? '1');
     return reply.code(statusCodes[thrown.status]).send({ error: `${thrown.code}: ${thrown.message}` });
   }

@@ -561,7 +561,7 @@ describe('models and versions', () => {
     expect((await http('/v2/repository/models/heavy/load', { body: '' })).status).toBe(200);
     const stranger = await http('/v2/models/propensity', { token: 'wrong' });
     expect(stranger.status).toBe(401);
-    expect(json(stranger).error).toMatch(/AUTH_TOKEN_MISSING/);
+    expect(json(stranger).error).toMatch(/AUTH_TOKEN_UNKNOWN/);
   });
 
   it('answers no size of 0 that the model was not seen to answer, over any door', async () => {

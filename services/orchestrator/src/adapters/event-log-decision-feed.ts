@@ -1,6 +1,6 @@
 import { cloudEventHeaders, topics, type DecisionRecord } from '@rapport/contracts';
 import type { EventLog } from '@rapport/event-log';
-import { RapportError } from '@rapport/kernel';
+import { RapportError, sparing } from '@rapport/kernel';
 import type { DecisionFeed, DecisionLedger } from '../ports/decision-ledger.js';
 import { jsonOf } from './record-json.js';
 
@@ -27,6 +27,8 @@ export class EventLogDecisionFeed implements DecisionFeed {
     readonly log: EventLog,
     readonly ledger: Pick<DecisionLedger, 'published' | 'unpublished'>,
     readonly onFailure: (thrown: unknown) => void,
+    /** Takes a decision that the log can never take; resolves when it is durable elsewhere. */
+    readonly onUnusable: (record: DecisionRecord, thrown: unknown) => Promise<void>,
   ) {}
 
   async publish(records: readonly DecisionRecord[]): Promise<void> {
@@ -61,7 +63,7 @@ export class EventLogDecisionFeed implements DecisionFeed {
     for (;;) {
       const left = await this.ledger.unpublished(maxBatch);
       if (left.length === 0) return;
-      await this.publish(left);
+      await this.#publishAll(left);
       await this.#clear();
     }
   }
@@ -78,6 +80,18 @@ export class EventLogDecisionFeed implements DecisionFeed {
     await this.#clear();
   }
 
+  /** One that the log can never take stays in the ledger and holds up no other. */
+  async #publishAll(records: readonly DecisionRecord[]): Promise<void> {
+    await sparing(
+      records,
+      async (some) => this.publish(some),
+      async (record, thrown) => {
+        await this.onUnusable(record, thrown);
+        this.#published.push(record.decisionId);
+      },
+    );
+  }
+
   async #clear(): Promise<void> {
     clearTimeout(this.#clearing);
     this.#clearing = undefined;
@@ -91,7 +105,7 @@ export class EventLogDecisionFeed implements DecisionFeed {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, maxBatch);
       try {
-        await this.publish(batch);
+        await this.#publishAll(batch);
         this.#waiting.splice(0, batch.length);
       } catch (thrown) {
         this.onFailure(thrown);

@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { DecisionRecord, JsonObject } from '@rapport/contracts';
+import { askedBy } from '@rapport/service-host';
 import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
 import type { Answer, DecideRequest } from '../steps/answer-request.js';
+import { shownDecision } from './hide-personal.js';
 
 export interface DecideRoutes {
   readonly answer: Answer;
   readonly ledger: DecisionLedger;
   /** An answer as JSON. */
   readonly jsonOf: (record: DecisionRecord) => string;
-  /** Throws where the request may not come in. */
-  readonly authorize: (authorization: string | undefined) => void;
   /** Told how long an answer took. */
   readonly onAnswered: (seconds: number, rung: string) => void;
 }
@@ -39,18 +39,17 @@ export function readDecideBody(body: unknown): DecideRequest {
 
 /** POST /v1/decide and GET /v1/decisions/:id. */
 export function mountDecide(http: FastifyInstance, routes: DecideRoutes): void {
-  http.post('/v1/decide', async (request, reply) => {
-    routes.authorize(request.headers.authorization);
+  http.post('/v1/decide', { config: { action: 'decide' } }, async (request, reply) => {
     const began = performance.now();
     const record = await routes.answer(readDecideBody(request.body));
     routes.onAnswered((performance.now() - began) / 1000, record.rung);
     return await reply.type('application/json; charset=utf-8').send(routes.jsonOf(record));
   });
 
-  http.get<{ Params: { id: string } }>('/v1/decisions/:id', async (request) => {
-    routes.authorize(request.headers.authorization);
+  const read = { config: { action: 'decisions.read' } } as const;
+  http.get<{ Params: { id: string } }>('/v1/decisions/:id', read, async (request) => {
     const entry = await routes.ledger.get(request.params.id);
     if (entry === undefined) throw decisionUnknown(request.params.id);
-    return entry;
+    return shownDecision(entry, askedBy(request));
   });
 }

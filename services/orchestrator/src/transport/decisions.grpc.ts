@@ -1,9 +1,11 @@
 import type { decisionsProto } from '@rapport/contracts';
 import { type DecisionRecord } from '@rapport/contracts';
 import type { Clock } from '@rapport/kernel';
+import type { Asked } from '@rapport/service-host';
 import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
 import type { Answer } from '../steps/answer-request.js';
+import { shownDecision } from './hide-personal.js';
 
 const maxBatch = 100;
 
@@ -40,10 +42,11 @@ export class DecisionsGrpc implements decisionsProto.DecisionsService {
 
   async explainDecision(
     request: decisionsProto.ExplainDecisionRequest,
+    asked?: Asked,
   ): Promise<decisionsProto.ExplainDecisionResponse> {
     const entry = await this.parts.ledger.get(request.decisionId);
     if (entry === undefined) throw decisionUnknown(request.decisionId);
-    return { decision: { ...entry } };
+    return { decision: { ...shownDecision(entry, asked) } };
   }
 
   async recordOutcome(

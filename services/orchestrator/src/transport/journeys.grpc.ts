@@ -11,6 +11,8 @@ export interface JourneysGrpcParts {
 }
 
 const defaultLimit = 100;
+/** Characters of a reason at most: it stays in the person's document. */
+const maxReasonLength = 500;
 const maxLimit = 1000;
 /** A merge hands instances on; this many merges later their trace is given up. */
 const maxHops = 10;
@@ -43,6 +45,10 @@ export class JourneysGrpc implements journeysProto.JourneysService {
     request: journeysProto.CancelInstanceRequest,
   ): Promise<journeysProto.CancelInstanceResponse> {
     if (request.reason === '') throw requestInvalid('reason: expected why, in words; got nothing');
+    if (request.reason.length > maxReasonLength)
+      throw requestInvalid(
+        `reason: expected at most ${maxReasonLength} characters; got ${request.reason.length}`,
+      );
     for (;;) {
       const stored = await this.#find(request.id);
       const { state, instance } = found(request.id, stored);

@@ -7,7 +7,6 @@ import type { MailSink, SunkMail } from '../ports/mail-sink.js';
 export interface MailRoutes {
   /** Undefined when mail goes to a server of the deployment. */
   readonly sink: () => MailSink | undefined;
-  readonly authorize: (authorization: string | undefined) => void;
   /** On loopback the page asks for no token. */
   readonly loopback: boolean;
   /** Refuses there what was not sent to a name of ours. */
@@ -33,8 +32,8 @@ export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
 
   http.get<{ Querystring: { since?: string; after?: string; limit?: string } }>(
     '/v1/messages',
+    { config: { action: 'messages.read' } },
     async (request) => {
-      routes.authorize(request.headers.authorization);
       const { since, after = since, limit = '100' } = request.query;
       const wanted = Number(limit);
       if (!Number.isInteger(wanted) || wanted < 1 || wanted > maxLimit) {
@@ -47,8 +46,10 @@ export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
     },
   );
 
-  http.get('/mail', { onRequest: routes.checkHost }, async (request, reply) => {
-    if (!routes.loopback) routes.authorize(request.headers.authorization);
+  const config = routes.loopback
+    ? { open: 'a page for a browser on this machine, which sends no token' }
+    : ({ action: 'messages.read' } as const);
+  http.get('/mail', { config, onRequest: routes.checkHost }, async (_request, reply) => {
     const mails = await open().newest(200);
     return reply
       .type('text/html; charset=utf-8')

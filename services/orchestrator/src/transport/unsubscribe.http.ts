@@ -35,7 +35,8 @@ export function mountUnsubscribe(http: FastifyInstance, routes: UnsubscribeRoute
     },
   );
 
-  http.get<{ Params: { token: string } }>('/v1/unsubscribe/:token', async (request, reply) => {
+  const signed = { config: { open: 'the link is signed' } };
+  http.get<{ Params: { token: string } }>('/v1/unsubscribe/:token', signed, async (request, reply) => {
     const { purpose } = claimOf(request.params.token);
     return reply
       .type('text/html; charset=utf-8')
@@ -47,7 +48,7 @@ export function mountUnsubscribe(http: FastifyInstance, routes: UnsubscribeRoute
       );
   });
 
-  http.post<{ Params: { token: string } }>('/v1/unsubscribe/:token', async (request, reply) => {
+  http.post<{ Params: { token: string } }>('/v1/unsubscribe/:token', signed, async (request, reply) => {
     const { profileId, purpose } = claimOf(request.params.token);
     await routes.unsubscribe(profileId, purpose);
     return reply

@@ -1,9 +1,10 @@
 import { profilesProto, type AcceptedEvent, type ProfileChange, type ProfileView } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
-import type { CallContext, ServiceContract } from '@rapport/service-host';
+import { seesPersonal, type Asked, type CallContext } from '@rapport/service-host';
 import { profilesErrors } from '../profiles.errors.js';
 import type { OwnEvents } from '../ports/own-events.js';
 import type { ReadProfiles, ShownProfile } from '../read-profiles.pipeline.js';
+import { shownEvent, shownProfile } from './hide-personal.js';
 import { limitOf, instantOf } from './request-fields.js';
 
 export interface ProfilesGrpcParts {
@@ -19,8 +20,11 @@ export interface ProfilesGrpcParts {
 export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'erasePerson'> {
   constructor(private readonly parts: () => ProfilesGrpcParts) {}
 
-  async getProfile({ person }: profilesProto.GetProfileRequest): Promise<profilesProto.GetProfileResponse> {
-    return { profile: profileMessage(await this.parts().read.profile(person)) };
+  async getProfile(
+    { person }: profilesProto.GetProfileRequest,
+    asked?: Asked,
+  ): Promise<profilesProto.GetProfileResponse> {
+    return { profile: profileMessage(shownProfile(await this.parts().read.profile(person), asked)) };
   }
 
   async batchGetFeatures(
@@ -37,7 +41,10 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     return { rows: await Promise.all(rows) };
   }
 
-  async getTimeline(request: profilesProto.GetTimelineRequest): Promise<profilesProto.GetTimelineResponse> {
+  async getTimeline(
+    request: profilesProto.GetTimelineRequest,
+    asked?: Asked,
+  ): Promise<profilesProto.GetTimelineResponse> {
     const { type, event, from, to, cursor } = request;
     const page = await this.parts().read.timeline(request.person, {
       limit: limitOf(request.limit, 50, 500),
@@ -48,7 +55,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
       ...(cursor === '' ? {} : { cursor }),
     });
     return {
-      events: page.events.map((entry) => timelineMessage(entry.event)),
+      events: page.events.map((entry) => timelineMessage(shownEvent(entry.event, asked))),
       nextCursor: page.nextCursor ?? '',
     };
   }
@@ -64,7 +71,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     for await (const change of watch(context?.cancelled ?? new AbortController().signal)) {
       if (wanted.size > 0 && !wanted.has(change.profileId)) continue;
       if (wanted.size > 0 && change.mergedInto !== undefined) wanted.add(change.mergedInto);
-      yield changeMessage(change);
+      yield changeMessage(change, context);
     }
   }
 
@@ -105,17 +112,23 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
   }
 }
 
-const told = new WeakMap<ProfileChange, profilesProto.WatchProfilesResponse>();
+/** Messages by change, for those who see personal values and for the others. */
+const told = {
+  inClear: new WeakMap<ProfileChange, profilesProto.WatchProfilesResponse>(),
+  hidden: new WeakMap<ProfileChange, profilesProto.WatchProfilesResponse>(),
+};
 
-/** A change in the contract's terms: one message for all who watch. */
-function changeMessage(change: ProfileChange): profilesProto.WatchProfilesResponse {
-  const known = told.get(change);
+/** A change in the contract's terms: one message for all who watch and may see the same. */
+function changeMessage(change: ProfileChange, asked: Asked | undefined): profilesProto.WatchProfilesResponse {
+  const messages = seesPersonal(asked) ? told.inClear : told.hidden;
+  const known = messages.get(change);
   if (known !== undefined) return known;
+  const { view, version, transitions } = change;
   const message = {
-    profile: profileMessage({ view: change.view, version: change.version, settling: false }),
-    transitions: change.transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
+    profile: profileMessage(shownProfile({ view, version, settling: false }, asked)),
+    transitions: transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
   };
-  told.set(change, message);
+  messages.set(change, message);
   return message;
 }
 
@@ -123,14 +136,14 @@ const { watchProfiles } = profilesProto.ProfilesServiceDefinition.methods;
 const encoded = new WeakMap<profilesProto.WatchProfilesResponse, Uint8Array>();
 
 /** The contract, with what is told to all who watch encoded once. */
-export const profilesContract: ServiceContract = {
+export const profilesContract = {
   ...profilesProto.ProfilesServiceDefinition,
   methods: {
     ...profilesProto.ProfilesServiceDefinition.methods,
     watchProfiles: {
       ...watchProfiles,
       responseType: {
-        decode: (input) => profilesProto.WatchProfilesResponse.decode(input),
+        decode: (input: Uint8Array) => profilesProto.WatchProfilesResponse.decode(input),
         encode: (message: profilesProto.WatchProfilesResponse) => {
           const bytes = encoded.get(message) ?? profilesProto.WatchProfilesResponse.encode(message).finish();
           encoded.set(message, bytes);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createHttpServer } from '@rapport/service-host';
+import { createHttpServer, Gate, guardRoutes } from '@rapport/service-host';
 import type { FastifyInstance } from 'fastify';
 import { accepted, dayMs, epochMs, identified, membership, origin, profileId } from '../fixtures/events.js';
 import { playbookOf, segment } from '../fixtures/playbooks.js';
@@ -19,6 +19,7 @@ const bugs: unknown[] = [];
 /** The room's routes as its host mounts them. */
 async function mount(): Promise<void> {
   http = createHttpServer((thrown) => bugs.push(thrown));
+  guardRoutes(http, { gate: new Gate({ credentials: { apiToken: 'token' } }) });
   await http.register(async (scope) => void (await room.room.routes?.(scope)));
   url = await http.listen({ host: '127.0.0.1', port: 0 });
 }

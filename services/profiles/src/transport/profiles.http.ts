@@ -2,15 +2,16 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { AcceptedEvent } from '@rapport/contracts';
 import { partsOf, RapportError } from '@rapport/kernel';
+import { askedBy, type Action } from '@rapport/service-host';
 import type { SegmentDefinition } from '@rapport/playbook';
 import { profilesErrors } from '../profiles.errors.js';
 import type { ExportLine, ReadProfiles, ShownProfile } from '../read-profiles.pipeline.js';
+import { shownEvent, shownProfile } from './hide-personal.js';
 import { instantOf, limitIn } from './request-fields.js';
 
 export interface ProfilesRoutes {
   readonly read: () => ReadProfiles;
   readonly segments: readonly SegmentDefinition[];
-  readonly hasToken: (authorization: string | undefined) => boolean;
   readonly now: () => number;
 }
 
@@ -20,34 +21,23 @@ interface PersonRoute {
   readonly Querystring: Query;
 }
 
-const describe = (summary: string) => ({ schema: { tags: ['profiles'], summary } });
+const describe = (action: Action, summary: string) => ({
+  config: { action },
+  schema: { tags: ['profiles'], summary },
+});
 
-/** What data teams, support and the console read over HTTP; all of it asks for the API token. */
-export function mountProfiles(
-  http: FastifyInstance,
-  { read, segments, hasToken, now }: ProfilesRoutes,
-): void {
-  http.addHook('onRequest', (request, _reply, done) => {
-    if (hasToken(request.headers.authorization)) done();
-    else
-      done(
-        new RapportError(
-          'AUTH_TOKEN_MISSING',
-          'unauthenticated',
-          'expected the header Authorization: Bearer <RAPPORT_API_TOKEN>',
-        ),
-      );
-  });
-
+/** What data teams, support and the console read over HTTP. */
+export function mountProfiles(http: FastifyInstance, { read, segments, now }: ProfilesRoutes): void {
   http.get<PersonRoute>(
     '/v1/people/:person',
-    describe('One person: type:value or profile id'),
-    async (request) => profileAnswer(await read().profile(request.params.person)),
+    describe('people.read', 'One person: type:value or profile id'),
+    async (request) =>
+      profileAnswer(shownProfile(await read().profile(request.params.person), askedBy(request))),
   );
 
   http.get<PersonRoute>(
     '/v1/people/:person/timeline',
-    describe("A person's events, newest first"),
+    describe('people.read', "A person's events, newest first"),
     async (request) => {
       const { type, event, from, to, cursor, limit } = request.query;
       const page = await read().timeline(request.params.person, {
@@ -59,13 +49,14 @@ export function mountProfiles(
         ...(cursor ? { cursor } : {}),
       });
       return {
-        events: page.events.map((entry) => eventAnswer(entry.event)),
+        events: page.events.map((entry) => eventAnswer(shownEvent(entry.event, askedBy(request)))),
         nextCursor: page.nextCursor ?? null,
       };
     },
   );
 
-  http.get<{ Querystring: Query }>('/v1/people', describe('The people in a segment'), async (request) => {
+  const members = describe('people.read', 'The people in a segment');
+  http.get<{ Querystring: Query }>('/v1/people', members, async (request) => {
     const { segment, cursor, limit } = request.query;
     if (segment === undefined || segment === '') {
       throw new RapportError(
@@ -82,14 +73,14 @@ export function mountProfiles(
     return { people: page.members.map((profileId) => ({ profileId })), nextCursor: page.nextCursor ?? null };
   });
 
-  http.get('/v1/segments', describe('Every segment with how many are in it'), async () => {
+  http.get('/v1/segments', describe('reports.read', 'Every segment with how many are in it'), async () => {
     const counts = await read().memberCounts();
     return { segments: segments.map(({ name, title }) => ({ name, title, members: counts.get(name) ?? 0 })) };
   });
 
   http.get<{ Querystring: Query }>(
     '/v1/digest',
-    describe('One number for everybody at an instant'),
+    describe('operate', 'One number for everybody at an instant'),
     async (request) => {
       const atMs = request.query['at'] ? instantOf('at', request.query['at']) : now();
       return { at: new Date(atMs).toISOString(), ...(await read().digest(atMs)) };
@@ -98,7 +89,7 @@ export function mountProfiles(
 
   http.get<{ Querystring: Query }>(
     '/v1/export/events',
-    describe("Everybody's events in the order of time, as NDJSON"),
+    describe('events.export', "Everybody's events in the order of time, as NDJSON"),
     (request, reply) => {
       const { from, to } = request.query;
       const lines = read().export({

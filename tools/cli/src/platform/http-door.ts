@@ -15,7 +15,7 @@ export class HttpDoor {
   ) {}
 
   /** Any answer; throws PLATFORM_UNREACHABLE when there is none. */
-  async call(method: 'GET' | 'POST', path: string, body?: string): Promise<HttpAnswer> {
+  async call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: string): Promise<HttpAnswer> {
     let response: Response;
     let text: string;
     try {
@@ -47,6 +47,10 @@ export class HttpDoor {
 
   async post<T>(path: string, body: unknown): Promise<T> {
     return this.#bodyOf<T>(await this.call('POST', path, JSON.stringify(body)));
+  }
+
+  async delete<T>(path: string): Promise<T> {
+    return this.#bodyOf<T>(await this.call('DELETE', path));
   }
 
   #bodyOf<T>(answer: HttpAnswer): T {

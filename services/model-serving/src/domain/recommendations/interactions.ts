@@ -31,7 +31,8 @@ export function interactionsOf(change: ProfileChange): readonly Interaction[] {
     if (weight === undefined || event.properties === undefined || Number.isNaN(atMs)) continue;
     for (const product of productsOf(event.properties)) {
       const item = textOf(product['product_id']) ?? textOf(product['sku']);
-      if (item !== undefined) interactions.push({ item, weight, atMs, category: textOf(product['category']) });
+      if (item !== undefined)
+        interactions.push({ item, weight, atMs, category: textOf(product['category']) });
     }
   }
   return interactions;
