@@ -60,7 +60,7 @@ export const grpcBinding = <Contract extends ServiceContract>(
 ): GrpcBinding => ({
   contract,
   implementation,
-  access: access,
+  access,
   ...more,
 });
 
