@@ -28,6 +28,7 @@ import {
 } from './call-guard.js';
 import { statusNameOf, toStatus } from './grpc-status.js';
 import { Inflow } from './inflow.js';
+import type { Tls } from './tls.js';
 import { smallLimits, usualLimits, type MessageLimits } from './message-limits.js';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
@@ -59,7 +60,7 @@ export const grpcBinding = <Contract extends ServiceContract>(
 ): GrpcBinding => ({
   contract,
   implementation,
-  access: access,
+  access,
   ...more,
 });
 
@@ -77,6 +78,7 @@ export interface GrpcServerOptions {
   readonly messageTimeoutMs: number;
   /** How long a client may take nothing of an answer. */
   readonly writeTimeoutMs: number;
+  readonly tls?: Tls | undefined;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -248,7 +250,7 @@ export class GrpcServer {
   /** Listens; answers the port taken. */
   async listen(host: string, port: number): Promise<number> {
     return await new Promise((resolve, reject) => {
-      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, taken) => {
+      this.#server.bindAsync(`${host}:${port}`, credentialsOf(this.options.tls), (error, taken) => {
         if (error) reject(error);
         else resolve(taken);
       });
@@ -368,6 +370,13 @@ export class GrpcServer {
     };
     return stream as UntypedServiceImplementation[string];
   }
+}
+
+function credentialsOf(tls: Tls | undefined): ServerCredentials {
+  if (tls?.own === undefined) return ServerCredentials.createInsecure();
+  const { cert, key } = tls.own;
+  const ca = tls.requiresClients ? (tls.ca ?? null) : null;
+  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], tls.requiresClients);
 }
 
 /** What is asked of a call before its request is looked at. */

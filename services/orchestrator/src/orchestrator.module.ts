@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { decisionsProto, journeysProto, messagesProto } from '@rapport/contracts';
-import { messageOf, RapportError, VirtualClock } from '@rapport/kernel';
+import { messageOf, VirtualClock } from '@rapport/kernel';
 import {
   grpcBinding,
   HOST,
+  loopbackHostOnly,
   ownWriteKey,
   Rooms,
   type GrpcBinding,
@@ -88,7 +89,11 @@ export class OrchestratorRoom implements Room {
     const { answer, ledger, book, links, people, refusals } = this.#decisions;
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts });
-    mountMail(http, { sink: () => this.#channels.sink, loopback: this.host.loopback });
+    mountMail(http, {
+      sink: () => this.#channels.sink,
+      loopback: this.host.loopback,
+      checkHost: loopbackHostOnly(this.host),
+    });
     mountMessages(http, { messages: this.#messages });
     const unsubscribe = createUnsubscribe({
       people,

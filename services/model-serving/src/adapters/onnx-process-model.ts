@@ -7,6 +7,7 @@ import { modelsError } from '../model-serving.errors.js';
 import type { ModelSource } from '../ports/model-files.js';
 import type { ModelProcess, RunResult } from '../ports/model-runtime.js';
 import { datatypeOf, onnxTypeOf, sessionOptions, signatureOf, type OnnxTensor } from './onnx-tensors.js';
+import { librariesEnvironment } from '../model-serving.config.js';
 
 const processFile = fileURLToPath(new URL('./onnx-process.mjs', import.meta.url));
 
@@ -56,7 +57,7 @@ export async function openProcessModel(source: ModelSource, maxRunMs: number): P
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // A model gets nothing of what this process knows.
-    env: environmentOf(process.env),
+    env: librariesEnvironment(),
   });
   const model = new OnnxProcess(child, maxRunMs);
   try {
@@ -72,12 +73,6 @@ export async function openProcessModel(source: ModelSource, maxRunMs: number): P
     await model.close();
     throw thrown;
   }
-}
-
-/** What a process needs to find its libraries. */
-function environmentOf(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const names = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot', 'TMPDIR', 'TEMP'];
-  return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
 }
 
 class OnnxProcess {

@@ -33,12 +33,12 @@ function toPerson(profile: profilesProto.Profile): Person {
   };
 }
 
-/** The answer, or what stands for it where nobody is known: a person may have been forgotten since. */
-async function orNobody<T>(answer: Promise<T>, nobody: T): Promise<T> {
+/** The answer, or undefined where nobody is known: a person may have been forgotten since. */
+async function ofSomebody<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (thrown) {
-    if (thrown instanceof RapportError && thrown.status === 'not_found') return nobody;
+    if (thrown instanceof RapportError && thrown.status === 'not_found') return undefined;
     throw thrown;
   }
 }
@@ -48,10 +48,10 @@ export function createProfilesPersonReader(calls: Calls): PersonReader {
   const profiles = calls.to<profilesProto.ProfilesService>(profilesProto.ProfilesServiceDefinition);
   const identity = calls.to<identityProto.IdentityService>(identityProto.IdentityServiceDefinition);
   const historyOf = async (identifier: string): Promise<readonly identityProto.HistoryEntry[]> =>
-    (await orNobody(identity.getPerson({ person: identifier }), { history: [] })).history;
+    (await ofSomebody(identity.getPerson({ person: identifier })))?.history ?? [];
   return {
     read: async (person) => {
-      const { profile } = await orNobody(profiles.getProfile({ person }), { profile: undefined });
+      const profile = (await ofSomebody(profiles.getProfile({ person })))?.profile;
       return profile === undefined ? undefined : toPerson(profile);
     },
     events: async (profileId, event, fromMs, untilMs, limit) => {
@@ -65,8 +65,7 @@ export function createProfilesPersonReader(calls: Calls): PersonReader {
         cursor: '',
         limit,
       });
-      const { events } = await orNobody(asked, { events: [], nextCursor: '' });
-      return events.map(toPastEvent);
+      return ((await ofSomebody(asked))?.events ?? []).map(toPastEvent);
     },
     isUnlinked: async ({ identifiers }, address) => {
       const [first] = identifiers;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { RapportError } from '@rapport/kernel';
+import type { loopbackHostOnly } from '@rapport/service-host';
 import { requestInvalid } from '../orchestrator.errors.js';
 import type { MailSink, SunkMail } from '../ports/mail-sink.js';
 
@@ -8,6 +9,8 @@ export interface MailRoutes {
   readonly sink: () => MailSink | undefined;
   /** On loopback the page asks for no token. */
   readonly loopback: boolean;
+  /** Refuses there what was not sent to a name of ours. */
+  readonly checkHost: ReturnType<typeof loopbackHostOnly>;
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
@@ -48,7 +51,7 @@ export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
   const config = routes.loopback
     ? { open: 'a page for a browser on this machine, which sends no token' }
     : ({ action: 'mail.read' } as const);
-  http.get('/mail', { config }, async (_request, reply) => {
+  http.get('/mail', { config, onRequest: routes.checkHost }, async (_request, reply) => {
     const sink = open();
     const [mails, repeats] = await Promise.all([sink.newest(200), sink.repeats()]);
     return reply
