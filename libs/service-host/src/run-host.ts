@@ -127,7 +127,8 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
       calls,
       environment: options.environment,
       loopback: config.loopback,
-      httpUrl: () => localHttpUrl(schemeOf(tls), config.RAPPORT_HOST, listening.httpPort ?? config.RAPPORT_HTTP_PORT),
+      httpUrl: () =>
+        localHttpUrl(schemeOf(tls), config.RAPPORT_HOST, listening.httpPort ?? config.RAPPORT_HTTP_PORT),
     };
     return await open(host, health, config, tls, options, opened, listening);
   } catch (thrown) {

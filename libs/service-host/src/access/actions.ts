@@ -37,7 +37,10 @@ export const actions = {
   },
   'journeys.read': { says: 'look at journeys in flight', audited: 'read' },
   'journeys.write': { says: 'stop journeys in flight', audited: 'change' },
-  'messages.read': { says: 'list messages, on their way and how they ended; without addresses', audited: 'read' },
+  'messages.read': {
+    says: 'list messages, on their way and how they ended; without addresses',
+    audited: 'read',
+  },
   'messages.replay': { says: 'send anew what failed or was cancelled', audited: 'change' },
   'mail.read': { says: 'read what the local mail sink received, addresses and all', audited: 'read' },
   'models.read': { says: 'list models, their state and their inputs', audited: 'no' },

@@ -1,4 +1,4 @@
-import { profilesProto, type AcceptedEvent, type ProfileChange, type ProfileView } from '@rapport/contracts';
+import { profilesProto, type AcceptedEvent, type ProfileChange } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
 import { seesPersonal, type Asked, type CallContext } from '@rapport/service-host';
 import { profilesErrors } from '../profiles.errors.js';
