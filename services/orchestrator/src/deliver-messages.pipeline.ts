@@ -13,6 +13,12 @@ import { DeliveryLanes, type Attempted } from './steps/delivery-lanes.js';
 import type { FinishMessages } from './steps/finish-messages.js';
 import type { StillWanted } from './steps/still-wanted.js';
 
+/** A message, and when it was asked for by the clock. */
+export interface AskedFor {
+  readonly message: RequestedMessage;
+  readonly askedMs: number;
+}
+
 export interface DeliverMessagesPorts {
   readonly name: string;
   readonly channel: Channel;
@@ -79,23 +85,23 @@ export class DeliverMessages {
   }
 
   /** Takes a batch in: resolves when what is new in it waits durably. */
-  async deliver(partition: number, requested: readonly RequestedMessage[]): Promise<void> {
-    const byId = new Map<string, RequestedMessage>();
-    for (const message of requested) {
-      if (message.channel === this.ports.name) byId.set(message.messageId, message);
+  async deliver(partition: number, requested: readonly AskedFor[]): Promise<void> {
+    const byId = new Map<string, AskedFor>();
+    for (const asked of requested) {
+      if (asked.message.channel === this.ports.name) byId.set(asked.message.messageId, asked);
     }
-    const messages = [...byId.values()];
-    if (messages.length === 0) return;
-    const stored = await this.ports.store.getMany(messages.map(({ messageId }) => messageId));
+    const mine = [...byId.values()];
+    if (mine.length === 0) return;
+    const stored = await this.ports.store.getMany(mine.map(({ message }) => message.messageId));
     const fresh: StoredDelivery[] = [];
-    for (const [index, message] of messages.entries()) {
+    for (const [index, asked] of mine.entries()) {
       const known = stored[index];
-      if (known !== undefined && !isReplay(known.state, message)) continue;
+      if (known !== undefined && !isReplay(known.state, asked.message)) continue;
       // What follows from the end before must not come after the new beginning.
       const isUnfinished = known?.state.unrecorded !== undefined;
       if (isUnfinished) await this.ports.finish([known]);
       const version = known === undefined ? 0 : known.version + (isUnfinished ? 1 : 0);
-      fresh.push({ state: this.#waiting(partition, message), version });
+      fresh.push({ state: this.#waiting(partition, asked), version });
     }
     const stood = await this.ports.store.write(fresh);
     const written = fresh.filter((_, index) => stood[index] === true);
@@ -119,7 +125,7 @@ export class DeliverMessages {
     await this.#finishing;
   }
 
-  #waiting(partition: number, message: RequestedMessage): DeliveryState {
+  #waiting(partition: number, { message, askedMs }: AskedFor): DeliveryState {
     const { messageId, profileId, channel, tactic } = message;
     const atMs = this.ports.clock.now();
     const named = this.ports.channel.destinationOf(message);
@@ -134,6 +140,7 @@ export class DeliverMessages {
       state: 'waiting',
       attempts: 0,
       detail: '',
+      askedMs,
       sinceMs: atMs,
       atMs,
       dueMs: atMs,
@@ -168,11 +175,11 @@ export class DeliverMessages {
 
   /** Why it is not sent. What cannot be looked at now is asked again; what never can be must not hold up its lane. */
   async #refusal(
-    { attempts, replays }: DeliveryState,
+    { attempts, replays, askedMs }: DeliveryState,
     message: RequestedMessage,
   ): Promise<{ readonly reason: EndReason; readonly detail: string } | undefined> {
     try {
-      return await this.ports.stillWanted({ message, attempts, replays });
+      return await this.ports.stillWanted({ message, attempts, replays, askedMs });
     } catch (thrown) {
       if (!isPoison(thrown)) throw thrown;
       return { reason: 'unreadable', detail: `whether it may be sent cannot be said: ${messageOf(thrown)}` };

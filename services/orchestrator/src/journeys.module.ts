@@ -58,7 +58,7 @@ export class JourneyParts {
       takeStep: decisions.takeStep,
       caps: decisions.caps,
       feed: decisions.feed,
-      request: createRequestMessages(host.log),
+      request: createRequestMessages(host.log, host.clock),
       reject: async (state, thrown) =>
         rejections.document(
           { collection: journeyCollection.name, id: state.profileId, content: state },

@@ -60,7 +60,7 @@ export class OrchestratorRoom implements Room {
     this.#messages = createLookUpMessages({
       store: this.#channels.store,
       people,
-      request: createRequestMessages(host.log),
+      request: createRequestMessages(host.log, host.clock),
     });
     const messages = new MessagesGrpc(this.#messages);
     const decisions = new DecisionsGrpc({ answer, ledger, clock: host.clock, onAnswered: this.#answered });

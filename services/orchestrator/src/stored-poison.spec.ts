@@ -224,6 +224,7 @@ describe('stored documents that cannot be gone on with', () => {
         state: 'sent' as const,
         attempts: 1,
         detail: '',
+        askedMs: 0,
         sinceMs: startMs,
         atMs,
         replays: 0,

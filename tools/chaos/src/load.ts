@@ -225,8 +225,9 @@ class LoadMaker {
       const page = { ...who, type: 'page', name: random.pick(['Home', 'Cart', 'Help']) };
       return this.#event(nowMs, page, isLate ? lateHours : today);
     }
+    // Not for mail: who said no to that in the course of a day gets none, and when follows from the order of arrival.
     if (drawn < 0.62)
-      return track(random.chance(0.7) ? 'Consent Granted' : 'Consent Revoked', { purpose: 'marketing' });
+      return track(random.chance(0.7) ? 'Consent Granted' : 'Consent Revoked', { purpose: 'profiling' });
     if (drawn < 0.68) {
       const traits = { plan: random.pick(plans), size: random.between(36, 48) };
       return this.#event(nowMs, { ...who, type: 'identify', traits });

@@ -126,8 +126,8 @@ function personOf(identifiers: readonly string[], events: readonly Sent[], nowMs
     const named =
       event['type'] === 'identify' ? (event['traits'] as Record<string, unknown> | undefined) : {};
     Object.assign(traits, named);
-    if (event['event'] === 'Consent Granted') consent['marketing'] = true;
-    if (event['event'] === 'Consent Revoked') consent['marketing'] = false;
+    if (event['event'] === 'Consent Granted') consent['profiling'] = true;
+    if (event['event'] === 'Consent Revoked') consent['profiling'] = false;
   }
   const computedTraits = computedOf(inOrder, nowMs);
   const segments = segmentsOf({ inOrder, traits, consent, computedTraits, nowMs });
@@ -220,7 +220,7 @@ function segmentsOf(person: {
     big_spender: (computedTraits['revenue_total'] as number) >= 500,
     lapsed: orders.length > 0 && !boughtLately,
     decided: within('Product Viewed', dayMs).some((view) => added.some(({ atMs }) => atMs > view.atMs)),
-    reachable: consent['marketing'] === true,
+    reachable: consent['profiling'] === true,
     gold: traits['plan'] === 'gold',
   };
   return Object.keys(holds)

@@ -59,6 +59,7 @@ describe('deliveries in the store', () => {
             messageId: `m${index}`,
             attempts: 0,
             detail: '',
+            askedMs: 0,
             sinceMs: 0,
             replays: 0,
             ...(rest.state === 'waiting' ? { dueMs } : {}),

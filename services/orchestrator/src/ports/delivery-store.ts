@@ -32,6 +32,8 @@ export interface DeliveryState {
   /** The last answer of the other side, or why it ended. */
   readonly detail: string;
   readonly reason?: EndReason;
+  /** When it was asked for by the clock; a journey that catches up asks later than its step was due. */
+  readonly askedMs: number;
   /** When it was first waited with: from here counts how long it is tried. */
   readonly sinceMs: number;
   /** When the state was reached, or last tried. */

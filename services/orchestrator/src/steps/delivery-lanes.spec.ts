@@ -14,6 +14,7 @@ const stateOf = (messageId: string, destination: string, dueMs: number, partitio
   state: 'waiting',
   attempts: 0,
   detail: '',
+  askedMs: 0,
   sinceMs: 0,
   atMs: 0,
   dueMs,

@@ -34,23 +34,24 @@ export interface AboutToSend {
   /** Tries so far, since it was requested or replayed. */
   readonly attempts: number;
   readonly replays: number;
+  /** When it was asked for by the clock. */
+  readonly askedMs: number;
 }
 
 /** Whether a message may still be sent: undefined, or what became of the wish. Throws when that cannot be said now. */
 export type StillWanted = (about: AboutToSend) => Promise<Refusal | undefined>;
 
-/** A first try so soon after the decision uses the decision's own place under the caps. */
+/** A first try so soon after it was asked for uses the decision's own place under the caps. */
 const freshForMs = 60_000;
 
 /**
  * The one place that says whether a message may go out, asked before every try, the first included, of the profile as
- * it is then. A try long after the decision takes the person's attention at its own instant, so its place under the
+ * it is then. A try long after it was asked for takes the person's attention at its own instant, so its place under the
  * caps moves there; where there is none any more, the message is over.
  */
 export function createStillWanted(ports: StillWantedPorts): StillWanted {
-  return async ({ message, attempts, replays }) => {
-    const isLate =
-      attempts > 0 || replays > 0 || ports.clock.now() - Date.parse(message.requestedAt) >= freshForMs;
+  return async ({ message, attempts, replays, askedMs }) => {
+    const isLate = attempts > 0 || replays > 0 || ports.clock.now() - askedMs >= freshForMs;
     // What the person said before this instant counts, however busy the platform is.
     if (isLate) await ports.whenCaughtUp();
     const nowMs = ports.clock.now();

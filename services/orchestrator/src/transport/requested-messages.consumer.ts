@@ -27,7 +27,7 @@ export async function consumeRequestedMessages(parts: RequestedMessagesParts): P
       await rejections.reject(refused);
       await deliver.deliver(
         batch.partition,
-        read.map(({ value }) => value),
+        read.map(({ value, record }) => ({ message: value, askedMs: record.timestampMs })),
       );
     },
     onPoison: async (record, thrown) => rejections.poison(record, thrown),
