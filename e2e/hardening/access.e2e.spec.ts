@@ -267,10 +267,18 @@ describe('personal values', () => {
         type: 'track',
         event: 'Order Completed',
         userId: 'ada',
+        messageId: 'order of ada@example.com',
         properties: { name: 'LAMP', note: 'write to ada@example.com', phone: '+44 20 7946 0000' },
       },
+      { type: 'page', userId: 'ada', category: 'ada@example.com', messageId: 'page of ada@example.com' },
+      { type: 'track', userId: 'ada', messageId: 'no event of ada@example.com' },
     ]);
     expect(sent.status).toBe(200);
+    const reason = 'ada@example.com asked for it';
+    await platform.post('/v1/identity/link', { from: 'user_id:ada', to: 'anonymous_id:adas', reason });
+    const rejected = await ask('GET', '/v1/rejected', secrets.get('operate'));
+    expect([rejected.status, rejected.text]).toEqual([200, expect.stringContaining('no event of ***')]);
+    expect(rejected.text).not.toContain('ada@example');
     await platform.advanceTo().catch(() => undefined);
     const doors = ['/v1/people/user_id:ada', '/v1/people/user_id:ada/timeline', '/v1/identity/user_id:ada'];
     const secret = secrets.get('read');

@@ -140,6 +140,24 @@ describe('an event of a browser key', () => {
     expect(await accepted('mended-1')).toMatchObject({ trust: 'browser', source: 'web' });
   });
 
+  it.each<[string, string, object]>([
+    ['without a list', '/v1/batch', {}],
+    ['with more than a batch may have', '/v1/batch', { batch: Array.from({ length: 10_001 }, () => ({})) }],
+  ])('stays one in a request that is refused whole, %s', async (_, path, more) => {
+    const messageId = `whole-${Object.keys(more).length}`;
+    const body = { type: 'identify', ...claims, ...more, messageId };
+    const { status } = await ingestion.post(path, body, byBrowser);
+    expect(status).toBe(400);
+    const rejected = (await ingestion.rejected()).find(({ original }) => original.includes(messageId));
+    expect(rejected).toMatchObject({ source: 'web', trust: 'browser' });
+    const calls = ingestion.running.host.calls.to<ingestionProto.IngestionService>(
+      ingestionProto.IngestionServiceDefinition,
+    );
+    const { records } = await calls.listRejected({ limit: 1, code: '', stage: '', id: '' });
+    await calls.replayRejected({ ids: records.map(({ id }) => id) });
+    expect((await accepted(messageId))?.trust ?? 'browser').toBe('browser');
+  });
+
   it('has the address of the client behind the proxy', async () => {
     const event = { userId: 'u1', event: 'x', messageId: 'address-1' };
     const headers = { ...byBrowser, origin: 'https://shop.example', 'x-forwarded-for': '203.0.113.9' };
