@@ -255,6 +255,30 @@ const codeOf = (text: string): string => {
   return (error as { code?: string } | undefined)?.code ?? '';
 };
 
+describe('who may make tokens', () => {
+  it('makes none that may do more than their own', async () => {
+    const maker = await make('maker', { roles: ['read'], actions: ['tokens.manage'] });
+    const wanted: readonly (readonly [body: object, status: number])[] = [
+      [{ roles: ['admin'] }, 403],
+      [{ roles: ['read', 'decide'] }, 403],
+      [{ actions: ['people.read.personal'] }, 403],
+      [{ roles: ['read'], actions: ['tokens.manage'] }, 201],
+      [{ roles: ['nobody'] }, 400],
+    ];
+    const statuses = await Promise.all(
+      wanted.map(async ([body], index) => {
+        const { status } = await fetch(`${platform.httpUrl}/v1/tokens`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${maker.secret}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ name: `made-${index}`, ...body }),
+        });
+        return status;
+      }),
+    );
+    expect(statuses).toEqual(wanted.map(([, status]) => status));
+  });
+});
+
 describe('personal values', () => {
   it('are shown to who may see them, and hidden from who may only read', async () => {
     const sent = await platform.send([
