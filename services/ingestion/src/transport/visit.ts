@@ -193,6 +193,12 @@ export class Visit implements BodyReceiver, Submission {
       this.door.meter.rejected(code);
       this.#refuse(400, code, detail);
     } else {
+      // It is kept like an event, so it counts as one.
+      const later = this.door.take(key, this.caller.address, 1);
+      if (later !== undefined) {
+        this.stay.leave();
+        return this.#answerLater(later);
+      }
       this.door.accept.refuse(saidBy(key), code, detail, original, this.door.clock.now(), () =>
         this.#refuse(400, code, detail),
       );
