@@ -255,6 +255,30 @@ const codeOf = (text: string): string => {
   return (error as { code?: string } | undefined)?.code ?? '';
 };
 
+describe('who may make tokens', () => {
+  it('makes none that may do more than their own', async () => {
+    const maker = await make('maker', { roles: ['read'], actions: ['tokens.manage'] });
+    const wanted: readonly (readonly [body: object, status: number])[] = [
+      [{ roles: ['admin'] }, 403],
+      [{ roles: ['read', 'decide'] }, 403],
+      [{ actions: ['people.read.personal'] }, 403],
+      [{ roles: ['read'], actions: ['tokens.manage'] }, 201],
+      [{ roles: ['nobody'] }, 400],
+    ];
+    const statuses = await Promise.all(
+      wanted.map(async ([body], index) => {
+        const { status } = await fetch(`${platform.httpUrl}/v1/tokens`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${maker.secret}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ name: `made-${index}`, ...body }),
+        });
+        return status;
+      }),
+    );
+    expect(statuses).toEqual(wanted.map(([, status]) => status));
+  });
+});
+
 describe('personal values', () => {
   it('are shown to who may see them, and hidden from who may only read', async () => {
     const sent = await platform.send([
@@ -267,10 +291,18 @@ describe('personal values', () => {
         type: 'track',
         event: 'Order Completed',
         userId: 'ada',
+        messageId: 'order of ada@example.com',
         properties: { name: 'LAMP', note: 'write to ada@example.com', phone: '+44 20 7946 0000' },
       },
+      { type: 'page', userId: 'ada', category: 'ada@example.com', messageId: 'page of ada@example.com' },
+      { type: 'track', userId: 'ada', messageId: 'no event of ada@example.com' },
     ]);
     expect(sent.status).toBe(200);
+    const reason = 'ada@example.com asked for it';
+    await platform.post('/v1/identity/link', { from: 'user_id:ada', to: 'anonymous_id:adas', reason });
+    const rejected = await ask('GET', '/v1/rejected', secrets.get('operate'));
+    expect([rejected.status, rejected.text]).toEqual([200, expect.stringContaining('no event of ***')]);
+    expect(rejected.text).not.toContain('ada@example');
     await platform.advanceTo().catch(() => undefined);
     const doors = ['/v1/people/user_id:ada', '/v1/people/user_id:ada/timeline', '/v1/identity/user_id:ada'];
     const secret = secrets.get('read');

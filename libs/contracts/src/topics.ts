@@ -117,7 +117,7 @@ export interface ConsentChoice {
   readonly granted: boolean;
   readonly at: string;
   readonly source: string;
-  /** True when the person chose it; absent when events only carried the state of a device. */
+  /** True when the person chose it; absent when events only carried the state of a device, and for grants of browser keys. */
   readonly chosen?: boolean;
 }
 

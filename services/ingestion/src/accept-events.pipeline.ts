@@ -5,6 +5,7 @@
 // Failure: an event that is wrong does not touch its neighbours; if the log does not take the records, the whole
 //          request fails and the client sends it again (the same messageIds, so nothing counts twice).
 import { rejectionRecord, type AcceptedEvent } from '@rapport/contracts';
+import type { Arrival } from './domain/accept-event.js';
 import type { Arrivals } from './domain/arrivals.js';
 import type { Verdict } from './domain/verdicts.js';
 import { checkEvent, ingestionStage, type CheckParts, type Gathered } from './steps/check-event.js';
@@ -82,7 +83,7 @@ export class AcceptEvents {
 
   /** Keeps a request that was refused as a whole where the data team sees it; `done` hears when it is durable. */
   refuse(
-    source: string,
+    by: Pick<Arrival, 'source' | 'trust'>,
     code: IngestionErrorCode,
     detail: string,
     original: string,
@@ -91,7 +92,7 @@ export class AcceptEvents {
   ): void {
     this.parts.meter.rejected(code);
     const messageId = this.parts.newMessageId();
-    const refusal = { messageId, source, code, detail, original };
+    const refusal = { messageId, ...by, code, detail, original };
     const record = rejectionRecord(ingestionStage, refusal, receivedAtMs);
     this.parts.queue.add(none, [record], { durable: done, failed: done });
   }

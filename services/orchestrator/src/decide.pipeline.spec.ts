@@ -102,6 +102,15 @@ describe('deciding', () => {
       ...record,
       outcomes: [{ metric: 'purchase', value: 12, at: new Date(startMs).toISOString() }],
     });
+    for (const [metric, value] of [
+      ['', 1],
+      ['m'.repeat(201), 1],
+      ['漢'.repeat(67), 1],
+      ...[NaN, Infinity, -Infinity, 1e21, -1e308].map((amount) => ['purchase', amount] as const),
+    ] as const) {
+      const refused = serviceOf(room).recordOutcome({ decisionId: answer.decisionId, metric, value });
+      await expect(refused).rejects.toMatchObject({ code: 'ORCHESTRATOR_REQUEST_INVALID' });
+    }
   });
 
   it('lets rules alone rank when no model answers', async () => {

@@ -1,8 +1,18 @@
 import type { accessProto, AuditRecord } from '@rapport/contracts';
 import { parseDuration, RapportError } from '@rapport/kernel';
-import { actions, allActions, allRoles, roles, type Access, type Action, type Role } from './actions.js';
+import {
+  actions,
+  allActions,
+  allRoles,
+  can,
+  roles,
+  type Access,
+  type Action,
+  type Grants,
+  type Role,
+} from './actions.js';
 import type { AuditLog, AuditQuestion } from './audit-log.js';
-import type { Asked } from './gate.js';
+import type { Asked, Caller } from './gate.js';
 import type { ApiToken, TokenFile, TokenState } from './token-file.js';
 
 /** A route or an RPC and what it asks for. */
@@ -44,6 +54,12 @@ export class AccessGrpc implements accessProto.AccessService {
     { name, roles: wantedRoles, actions: wantedActions, expiresIn }: accessProto.CreateTokenRequest,
     asked?: Asked,
   ): Promise<accessProto.CreateTokenResponse> {
+    // Names that are none are told by whoever makes it.
+    const grants = {
+      roles: (wantedRoles as Role[]).filter((role) => allRoles.includes(role)),
+      actions: wantedActions as Action[],
+    };
+    if (asked?.caller !== undefined) refuseMoreThan(asked.caller, grants);
     const { token, secret } = await this.parts.tokens.create({
       name,
       roles: wantedRoles as Role[],
@@ -62,6 +78,17 @@ export class AccessGrpc implements accessProto.AccessService {
     const { entries, nextCursor } = await this.parts.audit.list(questionOf(request));
     return { entries: entries.map(entryOf), nextCursor: nextCursor ?? '' };
   }
+}
+
+/** Who may make tokens makes none that opens more than their own does: otherwise this one action would be all of them. */
+function refuseMoreThan(caller: Caller, grants: Grants): void {
+  const more = allActions.filter((action) => can(grants, action) && !caller.can(action));
+  if (more.length === 0) return;
+  throw new RapportError(
+    'AUTH_FORBIDDEN',
+    'forbidden',
+    `expected roles and actions that the token ${caller.name} holds itself; it may not ${more.join(', ')}`,
+  );
 }
 
 function questionOf(request: accessProto.ListAuditRequest): AuditQuestion {

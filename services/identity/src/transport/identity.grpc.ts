@@ -1,5 +1,10 @@
 import type { identityProto } from '@rapport/contracts';
-import { parseIdentifier, profileIdOf, withoutPersonalIdentifier } from '@rapport/kernel';
+import {
+  parseIdentifier,
+  profileIdOf,
+  withoutPersonalIdentifier,
+  withoutPersonalText,
+} from '@rapport/kernel';
 import { seesPersonal, type Asked } from '@rapport/service-host';
 import type { ChangePeople } from '../change-people.pipeline.js';
 import type { Edge } from '../domain/evidence.js';
@@ -39,7 +44,7 @@ export class IdentityGrpc implements identityProto.IdentityService {
       profileId: graph.profileId,
       identifiers: graph.identifiers.map(shown),
       edges: graph.edges.map((edge) => tellEdge(edge, shown)),
-      history: graph.history.map((entry) => tellEntry(entry, entry.profileId, shown)),
+      history: graph.history.map((entry) => tellEntry(entry, entry.profileId, asked)),
     };
   }
 
@@ -86,7 +91,7 @@ export class IdentityGrpc implements identityProto.IdentityService {
         at: isoOf(at),
         from: shown(from),
         to: shown(to),
-        reason,
+        reason: reasonTo(asked, reason),
         profileId,
       })),
     };
@@ -98,6 +103,10 @@ type Shown = (identifier: string) => string;
 /** Identifiers as this caller may see them. */
 const shownTo = (asked: Asked | undefined): Shown =>
   seesPersonal(asked) ? (identifier) => identifier : withoutPersonalIdentifier;
+
+/** A reason as this caller may see it: operators write of whom it is. */
+const reasonTo = (asked: Asked | undefined, reason: string): string =>
+  seesPersonal(asked) ? reason : withoutPersonalText(reason);
 
 const tellEdge = ({ a, b, kind, source, first, last, days }: Edge, shown: Shown): identityProto.Edge => ({
   from: shown(a),
@@ -112,12 +121,12 @@ const tellEdge = ({ a, b, kind, source, first, last, days }: Edge, shown: Shown)
 const tellEntry = (
   { kind, at, from, to, reason }: HistoryEntry,
   profileId: string,
-  shown: Shown,
+  asked: Asked | undefined,
 ): identityProto.HistoryEntry => ({
   kind,
   at: isoOf(at),
-  from: shown(from),
-  to: shown(to),
-  reason,
+  from: shownTo(asked)(from),
+  to: shownTo(asked)(to),
+  reason: reasonTo(asked, reason),
   profileId,
 });

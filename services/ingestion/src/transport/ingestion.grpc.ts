@@ -225,6 +225,7 @@ const tellRejected = ({ id, rejection }: ArchivedRejection): ingestionProto.Reje
 const withoutOriginal = (record: ingestionProto.RejectedRecord): ingestionProto.RejectedRecord => ({
   ...record,
   detail: withoutPersonalText(record.detail),
+  messageId: withoutPersonalText(record.messageId),
   original: hiddenValue,
   key: record.key === '' ? '' : withoutPersonalIdentifier(record.key),
 });

@@ -3,7 +3,7 @@ import { eventTypes, type JsonObject } from '@rapport/contracts';
 import type { Submission } from '../accept-events.pipeline.js';
 import { parseJson } from '../domain/parse-json.js';
 import type { FrontDoor } from './front-door.js';
-import type { Caller } from './visit.js';
+import { saidBy, type Caller } from './visit.js';
 
 /** One transparent point. */
 const gif = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
@@ -62,8 +62,7 @@ export function acceptPixel(
   const submission: Submission = {
     events: [event],
     arrival: {
-      source: key.source,
-      ...(key.kind === 'browser' ? { trust: key.kind } : {}),
+      ...saidBy(key),
       receivedAtMs,
       receivedAt: door.instantText(receivedAtMs),
       sentAt: event['sentAt'],

@@ -78,7 +78,7 @@ export class Visit implements BodyReceiver, Submission {
       parsed = parseJson(text);
     } catch (thrown) {
       const detail = `expected a JSON object; ${text === '' ? 'got an empty body' : thrown instanceof Error ? thrown.message : 'got something else'}`;
-      return this.#refuseWhole(this.caller.key?.source, 'INGESTION_JSON_MALFORMED', detail, text);
+      return this.#refuseWhole(this.caller.key, 'INGESTION_JSON_MALFORMED', detail, text);
     }
     const given =
       typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
@@ -88,7 +88,7 @@ export class Visit implements BodyReceiver, Submission {
     if (key === undefined) return;
     if (given === undefined)
       return this.#refuseWhole(
-        key.source,
+        key,
         'INGESTION_BODY_SHAPE',
         `expected a JSON object; got ${kindOf(parsed)}`,
         text,
@@ -135,14 +135,14 @@ export class Visit implements BodyReceiver, Submission {
       const batch = given['batch'];
       if (!Array.isArray(batch))
         return this.#refuseWhole(
-          key.source,
+          key,
           'INGESTION_BODY_SHAPE',
           `batch: expected an array of events; got ${kindOf(batch)}`,
           text,
         );
       if (batch.length > entrance.maxBatchEvents) {
         const detail = `batch: expected at most ${entrance.maxBatchEvents} events; got ${batch.length}; nothing of it was accepted, send smaller batches`;
-        return this.#refuseWhole(key.source, 'INGESTION_BATCH_TOO_MANY', detail, text);
+        return this.#refuseWhole(key, 'INGESTION_BATCH_TOO_MANY', detail, text);
       }
       this.events = batch as readonly unknown[];
     } else this.events = [given];
@@ -155,8 +155,7 @@ export class Visit implements BodyReceiver, Submission {
     const receivedAtMs = door.clock.now();
     const context = entrance.type === undefined ? given['context'] : undefined;
     this.#arrival = {
-      source: key.source,
-      ...(key.kind === 'browser' ? { trust: key.kind } : {}),
+      ...saidBy(key),
       receivedAtMs,
       receivedAt: door.instantText(receivedAtMs),
       sentAt: given['sentAt'],
@@ -188,13 +187,19 @@ export class Visit implements BodyReceiver, Submission {
     return key;
   }
 
-  /** Refuses with nothing read of the events; where the source is known, the data team finds it in the rejected topic. */
-  #refuseWhole(source: string | undefined, code: IngestionErrorCode, detail: string, original: string): void {
-    if (source === undefined) {
+  /** Refuses with nothing read of the events; where the key is known, the data team finds it in the rejected topic. */
+  #refuseWhole(key: WriteKey | undefined, code: IngestionErrorCode, detail: string, original: string): void {
+    if (key === undefined) {
       this.door.meter.rejected(code);
       this.#refuse(400, code, detail);
     } else {
-      this.door.accept.refuse(source, code, detail, original, this.door.clock.now(), () =>
+      // It is kept like an event, so it counts as one.
+      const later = this.door.take(key, this.caller.address, 1);
+      if (later !== undefined) {
+        this.stay.leave();
+        return this.#answerLater(later);
+      }
+      this.door.accept.refuse(saidBy(key), code, detail, original, this.door.clock.now(), () =>
         this.#refuse(400, code, detail),
       );
     }
@@ -213,6 +218,12 @@ export class Visit implements BodyReceiver, Submission {
     this.door.turnAway(this.caller, later, false);
   }
 }
+
+/** Who says what comes with a key, as each record of it keeps. */
+export const saidBy = ({ source, kind }: WriteKey): Pick<Arrival, 'source' | 'trust'> => ({
+  source,
+  ...(kind === 'browser' ? { trust: kind } : {}),
+});
 
 export const unknownKey =
   'the write key is not one of RAPPORT_WRITE_KEYS; take it from the source that sends';

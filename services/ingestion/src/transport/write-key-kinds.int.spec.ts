@@ -17,6 +17,7 @@ beforeAll(async () => {
     RAPPORT_WRITE_KEYS: 'shop:server=server-key,web:browser=browser-key',
     RAPPORT_BROWSER_EXTERNAL_IDS: 'ga_client_id',
     RAPPORT_TRUSTED_PROXIES: 'loopback',
+    RAPPORT_BROWSER_EVENTS_PER_SECOND: '1',
     RAPPORT_INGESTION_MAX_ADDRESS_REQUESTS: '3',
     RAPPORT_INGESTION_MAX_ADDRESS_BYTES: '200000',
     RAPPORT_INGESTION_MAX_KEYLESS_REQUESTS: '6',
@@ -138,6 +139,34 @@ describe('an event of a browser key', () => {
     const { results } = await calls.replayRejected({ ids: [`${place?.partition}-${place?.offset}`] });
     expect(results).toMatchObject([{ messageId: 'mended-1', accepted: true }]);
     expect(await accepted('mended-1')).toMatchObject({ trust: 'browser', source: 'web' });
+  });
+
+  it.each<[string, string, object]>([
+    ['without a list', '/v1/batch', {}],
+    ['with more than a batch may have', '/v1/batch', { batch: Array.from({ length: 10_001 }, () => ({})) }],
+  ])('stays one in a request that is refused whole, %s', async (_, path, more) => {
+    const messageId = `whole-${Object.keys(more).length}`;
+    const body = { type: 'identify', ...claims, ...more, messageId };
+    const { status } = await ingestion.post(path, body, byBrowser);
+    expect(status).toBe(400);
+    const rejected = (await ingestion.rejected()).find(({ original }) => original.includes(messageId));
+    expect(rejected).toMatchObject({ source: 'web', trust: 'browser' });
+    const calls = ingestion.running.host.calls.to<ingestionProto.IngestionService>(
+      ingestionProto.IngestionServiceDefinition,
+    );
+    const { records } = await calls.listRejected({ limit: 1, code: '', stage: '', id: '' });
+    await calls.replayRejected({ ids: records.map(({ id }) => id) });
+    expect((await accepted(messageId))?.trust ?? 'browser').toBe('browser');
+  });
+
+  it('counts for its rate also where its request is refused whole', async () => {
+    const headers = { ...byBrowser, 'x-forwarded-for': '203.0.113.77' };
+    const batch = Array.from({ length: 990 }, () => ({ type: 'track', userId: 'u9', event: 'x' }));
+    expect((await ingestion.post('/v1/batch', { batch }, headers)).status).toBe(200);
+    const codes = new Set<string | undefined>();
+    for (let sent = 0; sent < 40; sent++)
+      codes.add((await ingestion.post('/v1/batch', [], headers)).body.error?.code);
+    expect([...codes]).toEqual(['INGESTION_BODY_SHAPE', 'INGESTION_RATE_LIMITED']);
   });
 
   it('has the address of the client behind the proxy', async () => {

@@ -1,6 +1,6 @@
 import type { decisionsProto } from '@rapport/contracts';
 import { type DecisionRecord } from '@rapport/contracts';
-import type { Clock } from '@rapport/kernel';
+import { amountLimit, isAmount, weighsAtMost, type Clock } from '@rapport/kernel';
 import type { Asked } from '@rapport/service-host';
 import { decisionUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
@@ -8,6 +8,8 @@ import type { Answer } from '../steps/answer-request.js';
 import { shownDecision } from './hide-personal.js';
 
 const maxBatch = 100;
+/** Outcomes stay in the ledger with their names. */
+const maxMetricBytes = 200;
 
 export interface DecisionsGrpcParts {
   readonly answer: Answer;
@@ -53,7 +55,14 @@ export class DecisionsGrpc implements decisionsProto.DecisionsService {
     request: decisionsProto.RecordOutcomeRequest,
   ): Promise<decisionsProto.RecordOutcomeResponse> {
     const { decisionId, metric, value } = request;
-    if (metric === '') throw requestInvalid('metric: expected a name, for example purchase; got nothing');
+    if (metric === '' || !weighsAtMost(metric, maxMetricBytes))
+      throw requestInvalid(
+        `metric: expected a name of 1 to ${maxMetricBytes} bytes, for example purchase; got ${metric.length} characters`,
+      );
+    if (!isAmount(value))
+      throw requestInvalid(
+        `value: expected a number between -${amountLimit} and ${amountLimit}, both excluded; got ${value}`,
+      );
     const at = new Date(this.parts.clock.now()).toISOString();
     if (!(await this.parts.ledger.addOutcome(decisionId, { metric, value, at })))
       throw decisionUnknown(decisionId);

@@ -1,4 +1,6 @@
 import type { messagesProto } from '@rapport/contracts';
+import { withoutPersonalText } from '@rapport/kernel';
+import { seesPersonal, type Asked } from '@rapport/service-host';
 import type { DeliveryState } from '../ports/delivery-store.js';
 import type { LookUpMessages, MessageQuery } from '../steps/look-up-messages.js';
 
@@ -8,9 +10,10 @@ export class MessagesGrpc implements messagesProto.MessagesService {
 
   async listMessages(
     request: messagesProto.ListMessagesRequest,
+    asked?: Asked,
   ): Promise<messagesProto.ListMessagesResponse> {
     const { found, nextCursor = '' } = await this.messages.list(queryOf(request));
-    return { messages: found.map(standingOf), nextCursor };
+    return { messages: found.map((state) => standingOf(state, asked)), nextCursor };
   }
 
   async replayMessages(
@@ -31,15 +34,18 @@ const queryOf = ({
   limit,
 });
 
-/** A message as both doors show it. */
-export const standingOf = (state: DeliveryState): messagesProto.MessageStanding => ({
+/** A message as both doors show it; receivers repeat the address in what they answer. */
+export const standingOf = (
+  state: DeliveryState,
+  asked: Asked | undefined,
+): messagesProto.MessageStanding => ({
   messageId: state.messageId,
   profileId: state.profileId,
   channel: state.channel,
   tactic: state.tactic,
   state: state.state,
   reason: state.reason ?? '',
-  detail: state.detail,
+  detail: seesPersonal(asked) ? state.detail : withoutPersonalText(state.detail),
   attempts: state.attempts,
   replays: state.replays,
   at: new Date(state.atMs).toISOString(),

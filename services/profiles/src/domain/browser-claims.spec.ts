@@ -34,6 +34,7 @@ function shown(events: readonly EventParts[], members: readonly Identifier[]) {
     email: traits['email']?.value,
     traits: Object.fromEntries(Object.entries(traits).map(([name, { value }]) => [name, value])),
     consent: Object.fromEntries(Object.entries(consent).map(([purpose, { granted }]) => [purpose, granted])),
+    chosen: Object.keys(consent).filter((purpose) => consent[purpose]?.chosen === true),
   };
 }
 
@@ -66,6 +67,25 @@ describe('what a browser key says', () => {
       expect(shown([said(from, 1, parts, 'browser')], [account, device, address]).consent).toEqual({});
     }
     expect(shown([said(device, 1, parts, 'browser')], [device]).consent).toEqual({ marketing: true });
+  });
+
+  it('grants nothing to whom a server knows by an identifier that anybody can name', () => {
+    const crm = 'crm_id:77' as Identifier;
+    const theirs = said(device, 1, grant(), 'browser');
+    expect(shown([theirs], [crm, device]).consent).toEqual({ marketing: true });
+    expect(shown([theirs], [crm, device, address]).consent).toEqual({});
+    const told = said(crm, 2, { type: 'identify', traits: { plan: 'gold' } });
+    expect(shown([theirs, told], [crm, device]).consent).toEqual({});
+  });
+
+  it('is no choice that lifts the refusal of a mailbox where it grants', () => {
+    const granted = [
+      said(device, 1, grant(), 'browser'),
+      said(device, 2, email('victim@shop.example'), 'browser'),
+    ];
+    expect(shown(granted, [device])).toMatchObject({ consent: { marketing: true }, chosen: [] });
+    expect(shown([said(device, 1, grant())], [device]).chosen).toEqual(['marketing']);
+    expect(shown([said(device, 1, withdraw(), 'browser')], [device]).chosen).toEqual(['marketing']);
   });
 
   it('does not outweigh what a server key said about a purpose, and withdraws it', () => {

@@ -72,6 +72,31 @@ export function traitsOf(
 }
 
 /**
+ * Whether a server says what the person consents to: the person has an account, or an identifier from elsewhere that a
+ * browser key may have named, and servers told of the same person.
+ */
+function isSpokenFor(origins: readonly SaidOfOrigin[], members: readonly Identifier[]): boolean {
+  if (members.some((member) => member.startsWith('user_id:'))) return true;
+  const isOfDevice = (member: Identifier): boolean =>
+    member.startsWith('anonymous_id:') || member.startsWith('email:');
+  if (members.every(isOfDevice)) return false;
+  return (
+    members.some((member) => member.startsWith('email:')) ||
+    origins.some(({ traits, consents }) => traits.length > 0 || consents.length > 0)
+  );
+}
+
+/** Carried, not chosen: nobody vouches for whose word it was, so it lifts no mailbox's refusal. */
+const unvouched = ([purpose, granted, , source, atMs, messageId]: ConsentEntry): ConsentEntry => [
+  purpose,
+  granted,
+  0,
+  source,
+  atMs,
+  messageId,
+];
+
+/**
  * The consents of a person. A browser key's withdrawal counts like any other. Its grant counts for people who are
  * nothing but devices, and for purposes about which no server key has spoken.
  */
@@ -90,8 +115,7 @@ export function consentsOf(
       (entry) => void (any = stronger(any, entry)),
     ).map((entry) => [entry[0], entry]),
   );
-  const hasAccount = [...members].some((member) => member.startsWith('user_id:'));
-  const grants = hasAccount ? [] : mergeConsents(claims.map((one) => one.grants));
+  const grants = isSpokenFor(origins, [...members]) ? [] : mergeConsents(claims.map((one) => one.grants));
   const merged = new Map(said.map((entry) => [entry[0], entry]));
   for (const grant of grants) if (!merged.has(grant[0])) merged.set(grant[0], grant);
   for (const [purpose, withdrawal] of withdrawals) {
@@ -102,5 +126,5 @@ export function consentsOf(
     for (const [purpose, known] of merged)
       if (known[1] && outweighs(any, known)) merged.set(purpose, [purpose, ...any.slice(1)] as ConsentEntry);
   }
-  return [...merged.values()];
+  return [...merged.values()].map((entry) => (grants.includes(entry) ? unvouched(entry) : entry));
 }
