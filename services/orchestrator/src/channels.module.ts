@@ -159,6 +159,7 @@ export class ChannelParts {
           'messages could not be sent or recorded now; tried again',
         ),
     });
+    await deliver.adopt();
     const consumer = await consumeRequestedMessages({
       log,
       channel: name,

@@ -60,6 +60,19 @@ export class DeliverMessages {
     });
   }
 
+  /** Once, before any partition is taken: gives a lane to what an earlier release left on its way. */
+  async adopt(): Promise<void> {
+    for await (const earlier of this.ports.store.withoutLane(this.ports.name)) {
+      const adopted = earlier.flatMap(({ state: { message, partition, attempts, detail, atMs }, version }) =>
+        message === undefined
+          ? []
+          : [{ state: { ...this.#waiting(partition, message), attempts, detail, sinceMs: atMs }, version }],
+      );
+      // Where another replica came first, it did the same.
+      await this.ports.store.write(adopted);
+    }
+  }
+
   /** A partition is ours now: what a crash left unfinished is finished, what waits goes out. */
   async take(partition: number): Promise<void> {
     for (;;) {
