@@ -11,6 +11,7 @@ import type { Channel, SendResult } from './ports/channel.js';
 import type { DeliveryState, DeliveryStore, EndReason, StoredDelivery } from './ports/delivery-store.js';
 import { DeliveryLanes, type Attempted } from './steps/delivery-lanes.js';
 import type { FinishMessages } from './steps/finish-messages.js';
+import type { RenewLink } from './steps/renew-link.js';
 import type { StillWanted } from './steps/still-wanted.js';
 
 export interface DeliverMessagesPorts {
@@ -19,6 +20,7 @@ export interface DeliverMessagesPorts {
   readonly store: DeliveryStore;
   readonly stillWanted: StillWanted;
   readonly finish: FinishMessages;
+  readonly renewLink: RenewLink;
   readonly clock: Clock;
   readonly random: Random;
   /** For how long a message is tried. */
@@ -60,16 +62,18 @@ export class DeliverMessages {
     });
   }
 
-  /** Once, before any partition is taken: gives a lane to what an earlier release left on its way. */
+  /** Once, before any partition is taken: gives a lane and a link to what an earlier release left on its way. */
   async adopt(): Promise<void> {
-    for await (const earlier of this.ports.store.withoutLane(this.ports.name)) {
-      const adopted = earlier.flatMap(({ state: { message, partition, attempts, detail, atMs }, version }) =>
-        message === undefined
-          ? []
-          : [{ state: { ...this.#waiting(partition, message), attempts, detail, sinceMs: atMs }, version }],
-      );
+    const { store, name, clock, renewLink } = this.ports;
+    for await (const earlier of store.withoutLane(name)) {
+      const adopted = earlier.flatMap(({ state, version }) => {
+        const { message, partition, attempts, detail, atMs: sinceMs } = state;
+        if (message === undefined) return [];
+        const waiting = this.#waiting(partition, renewLink(message, clock.now()));
+        return [{ state: { ...waiting, attempts, detail, sinceMs }, version }];
+      });
       // Where another replica came first, it did the same.
-      await this.ports.store.write(adopted);
+      await store.write(adopted);
     }
   }
 
