@@ -81,7 +81,7 @@ class Shop {
   }
 
   async mailsTo(userId: string): Promise<Mail[]> {
-    const { body } = await this.platform.get<{ messages: Mail[] }>('/v1/messages?limit=1000');
+    const { body } = await this.platform.get<{ messages: Mail[] }>('/v1/mail?limit=1000');
     return body.messages.filter(({ to }) => to === `${userId}@example.com`);
   }
 }

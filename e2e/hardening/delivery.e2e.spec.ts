@@ -72,7 +72,7 @@ describe('what is to be delivered', () => {
     send(...userIds.map((userId) => ({ type: 'track', userId, event })));
   const takenBy = (address: string): number => mails.takenBy.get(address)?.length ?? 0;
   const standings = async (query: string): Promise<readonly Standing[]> =>
-    (await platform.get<{ messages: Standing[] }>(`/v1/messages/list?${query}`)).body.messages;
+    (await platform.get<{ messages: Standing[] }>(`/v1/messages?${query}`)).body.messages;
   const instancesOf = async (userId: string): Promise<readonly journeysProto.Instance[]> => {
     const calls = createCalls({ addressOf: () => platform.grpcAddress, apiToken: platform.apiToken });
     const journeys = calls.to<journeysProto.JourneysService>(journeysProto.JourneysServiceDefinition);

@@ -117,7 +117,7 @@ describe('records that can never be processed', () => {
     expect(await eventsOf(platform, 'user_id:raw')).toBe(3);
     // Each came as far as being looked at before a try: the playbook has no such tactic, so neither is sent.
     const { body } = await platform.get<{ messages: readonly { messageId: string; reason: string }[] }>(
-      '/v1/messages/list?tactic=raw',
+      '/v1/messages?tactic=raw',
     );
     expect(body.messages.map(({ messageId, reason }) => `${messageId} ${reason}`).sort()).toEqual([
       'm_raw1 tactic_unknown',

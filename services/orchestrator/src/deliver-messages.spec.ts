@@ -68,7 +68,7 @@ describe('mail', () => {
     await request('m_2', 'email', 'bob@example.com', mail);
     await room.settle();
     const door = await openDoor(room);
-    const { body } = await door.get<{ messages: SunkMail[]; nextCursor: string }>('/v1/messages');
+    const { body } = await door.get<{ messages: SunkMail[]; nextCursor: string }>('/v1/mail');
     expect(body.messages).toMatchObject([
       { messageId: 'm_1', to: 'ada@example.com', subject: 'Grüße', tactic: 'reminder', channel: 'email' },
       { messageId: 'm_2', to: 'bob@example.com' },
@@ -80,14 +80,14 @@ describe('mail', () => {
       'list-unsubscribe': '<https://x.example/u/1>',
       'list-unsubscribe-post': 'List-Unsubscribe=One-Click',
     });
-    const rest = await door.get<{ messages: SunkMail[] }>(`/v1/messages?since=${first?.id ?? ''}`);
+    const rest = await door.get<{ messages: SunkMail[] }>(`/v1/mail?since=${first?.id ?? ''}`);
     expect(rest.body.messages.map(({ messageId }) => messageId)).toEqual(['m_2']);
     const end = await door.get<{ messages: SunkMail[]; nextCursor: string }>(
-      `/v1/messages?after=${body.nextCursor}`,
+      `/v1/mail?after=${body.nextCursor}`,
     );
     expect(end.body).toEqual({ messages: [], nextCursor: body.nextCursor, repeats: 0 });
-    expect((await door.get('/v1/messages', {})).status).toBe(401);
-    expect((await door.get('/v1/messages?limit=0')).status).toBe(400);
+    expect((await door.get('/v1/mail', {})).status).toBe(401);
+    expect((await door.get('/v1/mail?limit=0')).status).toBe(400);
     const page = await door.get<string>('/mail', {});
     expect(page.body).toContain('Grüße');
     await door.close();
@@ -129,7 +129,7 @@ describe('mail', () => {
       await room.settle();
     }
     const door = await openDoor(room);
-    const { body } = await door.get<{ messages: SunkMail[] }>('/v1/messages');
+    const { body } = await door.get<{ messages: SunkMail[] }>('/v1/mail');
     await door.close();
     expect(body.messages.map(({ messageId }) => messageId)).toEqual(['m_3', 'm_4', 'm_5']);
   });
@@ -153,7 +153,7 @@ describe('mail', () => {
     expect(attempts).toBeGreaterThanOrEqual(5);
     expect(attempts).toBeLessThanOrEqual(6);
     const door = await openDoor(room);
-    expect((await door.get<{ error: { code: string } }>('/v1/messages')).body.error.code).toBe(
+    expect((await door.get<{ error: { code: string } }>('/v1/mail')).body.error.code).toBe(
       'ORCHESTRATOR_SINK_OFF',
     );
     await door.close();
@@ -304,7 +304,7 @@ describe('the unsubscribe link', () => {
     const ada = world.people.add('ada');
     await world.people.enters(ada, 's');
     await room.settle();
-    const { body } = await door.get<{ messages: SunkMail[] }>('/v1/messages');
+    const { body } = await door.get<{ messages: SunkMail[] }>('/v1/mail');
     const link = body.messages[0]?.headers['list-unsubscribe']?.slice(1, -1) ?? '';
     const path = new URL(link).pathname;
     const asked = await door.get<string>(path, {});

@@ -47,7 +47,7 @@ const click = async (path: string): Promise<number> =>
 /** The mails that an event of somebody's brings, two minutes later than whatever was before. */
 async function mailsAfter(profileId: ProfileId, event: string): Promise<readonly SunkMail[]> {
   const newest = async (): Promise<readonly SunkMail[]> =>
-    (await door.get<{ messages: SunkMail[] }>('/v1/messages?limit=1000')).body.messages;
+    (await door.get<{ messages: SunkMail[] }>('/v1/mail?limit=1000')).body.messages;
   await world.advanceTo(room, world.clock.now() + 2 * minute);
   const before = (await newest()).length;
   await world.people.did(profileId, event);

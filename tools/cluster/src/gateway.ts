@@ -26,7 +26,15 @@ const routes: Readonly<Record<string, readonly string[]>> = {
   identity: ['/v1/identity'],
   profiles: ['/v1/people', '/v1/segments', '/v1/digest', '/v1/export'],
   'model-serving': ['/v2'],
-  orchestrator: ['/v1/decide', '/v1/decisions', '/v1/tactics', '/v1/messages', '/v1/unsubscribe', '/mail'],
+  orchestrator: [
+    '/v1/decide',
+    '/v1/decisions',
+    '/v1/tactics',
+    '/v1/messages',
+    '/v1/mail',
+    '/v1/unsubscribe',
+    '/mail',
+  ],
 };
 
 /** What every process answers alike. */

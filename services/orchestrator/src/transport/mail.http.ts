@@ -18,7 +18,7 @@ export const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (one
 
 const maxLimit = 1000;
 
-/** GET /v1/messages (JSON) and GET /mail (a page): what the local mail sink has. */
+/** GET /v1/mail (JSON) and GET /mail (a page): what the local mail sink has. */
 export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
   const open = (): MailSink => {
     const sink = routes.sink();
@@ -31,7 +31,7 @@ export function mountMail(http: FastifyInstance, routes: MailRoutes): void {
   };
 
   http.get<{ Querystring: { since?: string; after?: string; limit?: string } }>(
-    '/v1/messages',
+    '/v1/mail',
     { config: { action: 'mail.read' } },
     async (request) => {
       const { since, after = since, limit = '100' } = request.query;

@@ -25,11 +25,11 @@ function readQuery(given: unknown): MessageQuery {
 }
 
 /**
- * GET /v1/messages/list: messages of every channel, on their way and how they ended, the newest first.
+ * GET /v1/messages: messages of every channel, on their way and how they ended, the newest first.
  * POST /v1/messages/replay: has those that failed or were cancelled sent anew.
  */
 export function mountMessages(http: FastifyInstance, { messages }: MessagesRoutes): void {
-  http.get('/v1/messages/list', { config: { action: 'messages.read' } }, async (request) => {
+  http.get('/v1/messages', { config: { action: 'messages.read' } }, async (request) => {
     const { found, nextCursor = null } = await messages.list(readQuery(request.query));
     return { messages: found.map(standingOf), nextCursor };
   });
