@@ -1,9 +1,11 @@
 import type { journeysProto } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
+import type { Asked } from '@rapport/service-host';
 import { cancelled, withInstance, type Instance, type PersonJourneys } from '../domain/journeys.js';
 import { instanceEnded, instanceUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { JourneyStore, StoredJourneys } from '../ports/journey-store.js';
 import type { PersonReader } from '../ports/person-reader.js';
+import { shownText } from './hide-personal.js';
 
 export interface JourneysGrpcParts {
   readonly store: JourneyStore;
@@ -23,6 +25,7 @@ export class JourneysGrpc implements journeysProto.JourneysService {
 
   async listInstances(
     request: journeysProto.ListInstancesRequest,
+    asked?: Asked,
   ): Promise<journeysProto.ListInstancesResponse> {
     const limit = request.limit === 0 ? defaultLimit : Math.min(request.limit, maxLimit);
     const matches = ({ journey }: Instance): boolean => request.journey === '' || journey === request.journey;
@@ -30,19 +33,23 @@ export class JourneysGrpc implements journeysProto.JourneysService {
     for await (const { state } of this.#people(request.person)) {
       for (const instance of state.instances.filter(matches)) {
         if (instances.length === limit) return { instances };
-        instances.push(toProto(state, instance));
+        instances.push(toProto(state, instance, asked));
       }
     }
     return { instances };
   }
 
-  async getInstance(request: journeysProto.GetInstanceRequest): Promise<journeysProto.GetInstanceResponse> {
+  async getInstance(
+    request: journeysProto.GetInstanceRequest,
+    asked?: Asked,
+  ): Promise<journeysProto.GetInstanceResponse> {
     const { state, instance } = found(request.id, await this.#find(request.id));
-    return { instance: toProto(state, instance) };
+    return { instance: toProto(state, instance, asked) };
   }
 
   async cancelInstance(
     request: journeysProto.CancelInstanceRequest,
+    asked?: Asked,
   ): Promise<journeysProto.CancelInstanceResponse> {
     if (request.reason === '') throw requestInvalid('reason: expected why, in words; got nothing');
     if (request.reason.length > maxReasonLength)
@@ -57,7 +64,7 @@ export class JourneysGrpc implements journeysProto.JourneysService {
       const written = await this.parts.store.write([
         { state: withInstance(state, after), version: stored?.version ?? 0 },
       ]);
-      if (written[0] === true) return { instance: toProto(state, after) };
+      if (written[0] === true) return { instance: toProto(state, after, asked) };
     }
   }
 
@@ -100,19 +107,24 @@ function found(
   return { state: stored.state, instance };
 }
 
-const toProto = ({ profileId }: PersonJourneys, instance: Instance): journeysProto.Instance => ({
+/** An instance as this caller may see it: a reason may be what a mail server said. */
+export const toProto = (
+  { profileId }: Pick<PersonJourneys, 'profileId'>,
+  instance: Instance,
+  asked: Asked | undefined,
+): journeysProto.Instance => ({
   id: instance.id,
   journey: instance.journey,
   profileId,
   step: instance.steps[instance.step]?.name ?? '',
   state: instance.state,
   due: instance.dueMs === undefined ? '' : new Date(instance.dueMs).toISOString(),
-  reason: instance.reason,
+  reason: shownText(instance.reason, asked),
   startedAt: new Date(instance.startedMs).toISOString(),
   history: instance.history.map(({ step, outcome, reason, atMs, messageId = '', decisionId = '' }) => ({
     step,
     outcome,
-    reason,
+    reason: shownText(reason, asked),
     at: new Date(atMs).toISOString(),
     messageId,
     decisionId,

@@ -1,6 +1,8 @@
 import type { messagesProto } from '@rapport/contracts';
+import type { Asked } from '@rapport/service-host';
 import type { DeliveryState } from '../ports/delivery-store.js';
 import type { LookUpMessages, MessageQuery } from '../steps/look-up-messages.js';
+import { shownText } from './hide-personal.js';
 
 /** MessagesService: messages on their way and how they ended. */
 export class MessagesGrpc implements messagesProto.MessagesService {
@@ -8,9 +10,10 @@ export class MessagesGrpc implements messagesProto.MessagesService {
 
   async listMessages(
     request: messagesProto.ListMessagesRequest,
+    asked?: Asked,
   ): Promise<messagesProto.ListMessagesResponse> {
     const { found, nextCursor = '' } = await this.messages.list(queryOf(request));
-    return { messages: found.map(standingOf), nextCursor };
+    return { messages: found.map((one) => standingOf(one, asked)), nextCursor };
   }
 
   async replayMessages(
@@ -31,15 +34,18 @@ const queryOf = ({
   limit,
 });
 
-/** A message as both doors show it. */
-export const standingOf = (state: DeliveryState): messagesProto.MessageStanding => ({
+/** A message as both doors show it to this caller. */
+export const standingOf = (
+  state: DeliveryState,
+  asked: Asked | undefined,
+): messagesProto.MessageStanding => ({
   messageId: state.messageId,
   profileId: state.profileId,
   channel: state.channel,
   tactic: state.tactic,
   state: state.state,
   reason: state.reason ?? '',
-  detail: state.detail,
+  detail: shownText(state.detail, asked),
   attempts: state.attempts,
   replays: state.replays,
   at: new Date(state.atMs).toISOString(),

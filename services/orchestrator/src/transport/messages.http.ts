@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { askedBy } from '@rapport/service-host';
 import { requestInvalid } from '../orchestrator.errors.js';
 import type { LookUpMessages, MessageQuery } from '../steps/look-up-messages.js';
 import { standingOf } from './messages.grpc.js';
@@ -31,7 +32,7 @@ function readQuery(given: unknown): MessageQuery {
 export function mountMessages(http: FastifyInstance, { messages }: MessagesRoutes): void {
   http.get('/v1/messages', { config: { action: 'messages.read' } }, async (request) => {
     const { found, nextCursor = null } = await messages.list(readQuery(request.query));
-    return { messages: found.map(standingOf), nextCursor };
+    return { messages: found.map((one) => standingOf(one, askedBy(request))), nextCursor };
   });
 
   http.post('/v1/messages/replay', { config: { action: 'messages.replay' } }, async (request) => {
