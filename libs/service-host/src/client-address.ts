@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
 const mappedIpv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
-/** `1.2.3.4:5678` and `[2001:db8::1]:5678`, as some proxies write the address with its port. */
-const withPort = /^(?:(\d+\.\d+\.\d+\.\d+)|\[([\da-f:.]+)\]):\d+$/i;
+/** `1.2.3.4:5678` and `[fe80::1%eth0]:5678`, as gRPC and some proxies write the address with its port. */
+const withPort = /^(?:(\d+\.\d+\.\d+\.\d+)|\[([\da-f:.]+(?:%[^\]]+)?)\]):\d+$/i;
 
 /**
  * The address that a request comes from: that of its connection, or, where the connection is a proxy's that
@@ -14,9 +14,16 @@ export function clientAddress(request: Pick<FastifyRequest, 'ip' | 'socket'>): s
   const own = request.socket.remoteAddress ?? '';
   const named = request.ip ?? '';
   if (named === own) return plain(own);
-  const ported = withPort.exec(named);
-  const address = ported?.[1] ?? ported?.[2] ?? named;
+  const address = withoutPort(named);
   return plain(isIP(address) === 0 ? own : address);
+}
+
+/** The address of a gRPC peer: `127.0.0.1:5000`, `ipv6:[::1]:5000`; what is none, as it is. */
+export const addressOfPeer = (peer: string): string => plain(withoutPort(peer.replace(/^ipv[46]:/, '')));
+
+function withoutPort(address: string): string {
+  const ported = withPort.exec(address);
+  return ported?.[1] ?? ported?.[2] ?? address;
 }
 
 const plain = (address: string): string => mappedIpv4.exec(address)?.[1] ?? address.toLowerCase();

@@ -16,7 +16,7 @@ import { accessProblem, actions, type Access } from './access/actions.js';
 import type { AuditedCall, AuditLog, Ending } from './access/audit-log.js';
 import { subjectOf } from './access/audit-subject.js';
 import type { Asked, Caller, Gate } from './access/gate.js';
-import { addressOfPeer } from './access/wrong-tokens.js';
+import { addressOfPeer } from './client-address.js';
 import { BoundedReader } from './bounded-reader.js';
 import {
   guardCalls,

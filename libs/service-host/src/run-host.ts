@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
@@ -89,6 +90,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
   const tls = readTls(config);
   const endpoint = config.OTEL_EXPORTER_OTLP_ENDPOINT;
+  makePrivate(resolve(config.RAPPORT_DATA_DIR));
   const opened: { close(): Promise<void> | void }[] = [];
   const engines = openEngines(config, opened);
   // Told where it is waited for.
@@ -139,6 +141,15 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
 }
 
 const schemeOf = (tls: Tls | undefined): string => (tls?.own === undefined ? 'http' : 'https');
+
+/** Makes the data folder where there is none: what goes into it is about people, and for nobody else on this machine. */
+function makePrivate(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // Whoever needs it says what is wrong with it.
+  }
+}
 
 /** What is known only once the process listens. */
 interface Listening {

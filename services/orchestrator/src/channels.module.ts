@@ -19,6 +19,7 @@ import type { DeliveryStore } from './ports/delivery-store.js';
 import { awaitUpstream } from './steps/await-upstream.js';
 import { takenOver } from './steps/due-timers.js';
 import { createFinishMessages, type FinishMessages } from './steps/finish-messages.js';
+import { createRenewLink, type RenewLink } from './steps/renew-link.js';
 import { createStillWanted, type StillWanted } from './steps/still-wanted.js';
 import { consumeRequestedMessages, deliverStage } from './transport/requested-messages.consumer.js';
 
@@ -38,13 +39,14 @@ export class ChannelParts {
   readonly #channels;
   readonly #stillWanted: StillWanted;
   readonly #finish: FinishMessages;
+  readonly #renewLink: RenewLink;
   readonly store: DeliveryStore;
 
   constructor(
     readonly host: Host,
     readonly config: OrchestratorConfig,
     readonly metrics: OrchestratorMetrics,
-    { people, book, caps, askMail, refusals }: DecisionParts,
+    { people, book, caps, askMail, refusals, links }: DecisionParts,
   ) {
     this.#channels = channelsOf(host.playbook);
     this.store = new DocumentDeliveryStore(this.#deliveries);
@@ -57,6 +59,7 @@ export class ChannelParts {
       clock: host.clock,
       whenCaughtUp: async () => this.#caughtUp(),
     });
+    this.#renewLink = createRenewLink({ book, links, refusals });
     this.#finish = createFinishMessages({
       store: this.store,
       caps,
@@ -147,6 +150,7 @@ export class ChannelParts {
       store: this.store,
       stillWanted: this.#stillWanted,
       finish: this.#finish,
+      renewLink: this.#renewLink,
       clock,
       random,
       retryForMs: this.config.RAPPORT_DELIVERY_RETRY_FOR,
@@ -159,6 +163,7 @@ export class ChannelParts {
           'messages could not be sent or recorded now; tried again',
         ),
     });
+    await deliver.adopt();
     const consumer = await consumeRequestedMessages({
       log,
       channel: name,

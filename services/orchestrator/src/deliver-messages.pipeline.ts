@@ -11,6 +11,7 @@ import type { Channel, SendResult } from './ports/channel.js';
 import type { DeliveryState, DeliveryStore, EndReason, StoredDelivery } from './ports/delivery-store.js';
 import { DeliveryLanes, type Attempted } from './steps/delivery-lanes.js';
 import type { FinishMessages } from './steps/finish-messages.js';
+import type { RenewLink } from './steps/renew-link.js';
 import type { StillWanted } from './steps/still-wanted.js';
 
 /** A message, and when it was asked for by the clock. */
@@ -25,6 +26,7 @@ export interface DeliverMessagesPorts {
   readonly store: DeliveryStore;
   readonly stillWanted: StillWanted;
   readonly finish: FinishMessages;
+  readonly renewLink: RenewLink;
   readonly clock: Clock;
   readonly random: Random;
   /** For how long a message is tried. */
@@ -64,6 +66,22 @@ export class DeliverMessages {
       attempt: async (one) => this.#attempt(one),
       onFailure: ports.onFailure,
     });
+  }
+
+  /** Once, before any partition is taken: gives a lane and a link to what an earlier release left on its way. */
+  async adopt(): Promise<void> {
+    const { store, name, clock, renewLink } = this.ports;
+    for await (const earlier of store.withoutLane(name)) {
+      const adopted = earlier.flatMap(({ state, version }) => {
+        const { message, partition, attempts, detail, atMs: sinceMs } = state;
+        if (message === undefined) return [];
+        const askedMs = Date.parse(message.requestedAt);
+        const waiting = this.#waiting(partition, { message: renewLink(message, clock.now()), askedMs });
+        return [{ state: { ...waiting, attempts, detail, sinceMs }, version }];
+      });
+      // Where another replica came first, it did the same.
+      await store.write(adopted);
+    }
   }
 
   /** A partition is ours now: what a crash left unfinished is finished, what waits goes out. */

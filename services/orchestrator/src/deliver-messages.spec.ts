@@ -11,6 +11,7 @@ import {
 } from '@rapport/contracts';
 import type { Playbook } from '@rapport/playbook';
 import type { ProfileId } from '@rapport/kernel';
+import { deliveryCollection } from './adapters/document-delivery-store.js';
 import { mailTactic, playbook, tactic } from './fixtures/definitions.js';
 import { openDoor } from './fixtures/http-door.js';
 import { openTemporaryRoom, startMs, type TemporaryRoom } from './fixtures/temporary-room.js';
@@ -25,10 +26,9 @@ afterEach(async () => {
 });
 
 /** A message about `reminder`, for the person whose address it is; webhooks are about Ada. */
-async function request(messageId: string, channel: string, to: string, content: JsonObject): Promise<void> {
+function messageTo(to: string, messageId: string, channel: string, content: JsonObject): RequestedMessage {
   const name = channel === 'email' ? to.slice(0, to.indexOf('@')) : 'ada';
-  if (!world.people.people.has(`p_${name}`)) world.people.add(name);
-  const message: RequestedMessage = {
+  return {
     messageId,
     profileId: `p_${name}` as ProfileId,
     channel,
@@ -39,7 +39,13 @@ async function request(messageId: string, channel: string, to: string, content: 
     content,
     requestedAt: new Date(startMs).toISOString(),
   };
-  await world.log.append(topics.messagesRequested.name, [{ key: `p_${name}`, value: encodeJson(message) }]);
+}
+
+async function request(messageId: string, channel: string, to: string, content: JsonObject): Promise<void> {
+  const message = messageTo(to, messageId, channel, content);
+  const { profileId } = message;
+  if (!world.people.people.has(profileId)) world.people.add(profileId.slice('p_'.length));
+  await world.log.append(topics.messagesRequested.name, [{ key: profileId, value: encodeJson(message) }]);
 }
 
 const delivered = async (): Promise<Delivery[]> => world.read<Delivery>(topics.deliveriesRecorded);
@@ -89,6 +95,28 @@ describe('mail', () => {
       ['m_1', 'sent'],
       ['m_2', 'sent'],
     ]);
+  });
+
+  it('goes on with what a release without lanes was sending or waiting with', async () => {
+    world = await openTemporaryRoom(playbook({ tactics: [mailTactic('reminder')] }));
+    world.people.add('ada');
+    const deliveries = await world.store.collection(deliveryCollection);
+    const left = Array.from({ length: 8 }, (_, index) => {
+      const message = messageTo('ada@example.com', `m_${index}`, 'email', mail);
+      const { messageId, profileId, channel } = message;
+      const begun = { messageId, profileId, channel, partition: index % 4, detail: '', message };
+      const doc =
+        index % 4 === 0
+          ? { ...begun, state: 'claimed', attempts: 0, atMs: startMs - 2_000 }
+          : { ...begun, state: 'waiting', attempts: 2, atMs: startMs - 1_000, dueMs: startMs + 3_600_000 };
+      return { id: messageId, doc: doc as never };
+    });
+    await deliveries.write(left);
+    const room = await world.start();
+    await room.settle();
+    expect(
+      (await delivered()).map(({ messageId, outcome, attempts }) => [messageId, outcome, attempts]).sort(),
+    ).toEqual(left.map(({ id }, index) => [id, 'sent', index % 4 === 0 ? 1 : 3]).sort());
   });
 
   it('keeps the newest mails only', async () => {

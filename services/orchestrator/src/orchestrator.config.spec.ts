@@ -69,9 +69,19 @@ describe('the configuration of the orchestrator', () => {
     ['replicas that send no mail', '', { RAPPORT_DOCUMENT_STORE: 'mongodb' }, [], false],
     ['one process beyond loopback', '', {}, [email], false],
     [
-      'the setting of before',
+      'a secret under the name of before',
       /RAPPORT_UNSUBSCRIBE_SECRET: is RAPPORT_UNSUBSCRIBE_SECRETS now/,
       { RAPPORT_UNSUBSCRIBE_SECRET: secret },
+    ],
+    [
+      'retries under the name of before',
+      /RAPPORT_DELIVERY_RETRIES: is RAPPORT_DELIVERY_RETRY_FOR now/,
+      { RAPPORT_DELIVERY_RETRIES: '5s,30s' },
+    ],
+    [
+      'a time-out under the name of before',
+      /RAPPORT_WEBHOOK_TIMEOUT: is RAPPORT_DELIVERY_TIMEOUT now/,
+      { RAPPORT_WEBHOOK_TIMEOUT: '15s' },
     ],
     [
       'links that end too soon',

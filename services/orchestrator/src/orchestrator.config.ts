@@ -78,6 +78,16 @@ export type OrchestratorConfig = z.output<typeof schema> & {
 
 /** The variable of a webhook channel that names none. */
 const webhookVariable = 'RAPPORT_WEBHOOK_SECRET';
+/** Settings of before: without this they would be passed over in silence. */
+const renamed: ReadonlyMap<string, string> = new Map([
+  [
+    'RAPPORT_UNSUBSCRIBE_SECRET',
+    'is RAPPORT_UNSUBSCRIBE_SECRETS now, with an id before each secret: 1=<secret of at least 32 characters>',
+  ],
+  ['RAPPORT_DELIVERY_RETRIES', 'is RAPPORT_DELIVERY_RETRY_FOR now, the whole time of trying: 1d'],
+  ['RAPPORT_WEBHOOK_TIMEOUT', 'is RAPPORT_DELIVERY_TIMEOUT now, of every channel: 10s'],
+]);
+
 const thisMachine = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
@@ -134,11 +144,8 @@ function linkProblems(
   }
   if (config.RAPPORT_UNSUBSCRIBE_LINK_AGE < minLinkAgeMs)
     problems.push('RAPPORT_UNSUBSCRIBE_LINK_AGE: expected at least 30d; got less');
-  if (environment['RAPPORT_UNSUBSCRIBE_SECRET']) {
-    problems.push(
-      'RAPPORT_UNSUBSCRIBE_SECRET: is RAPPORT_UNSUBSCRIBE_SECRETS now, with an id before each secret: 1=<secret of at least 32 characters>',
-    );
-  }
+  for (const [variable, instead] of renamed)
+    if (environment[variable]) problems.push(`${variable}: ${instead}`);
   const isShared = environment['RAPPORT_DOCUMENT_STORE'] === 'mongodb';
   const mails = channels.some(({ kind }) => kind === 'email');
   if (mails && isShared && !loopback && config.RAPPORT_UNSUBSCRIBE_SECRETS === undefined) {

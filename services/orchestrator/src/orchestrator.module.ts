@@ -112,7 +112,9 @@ export class OrchestratorRoom implements Room {
 
   async start(): Promise<void> {
     try {
-      const opening = [this.#decisions.open(), this.#channels.start(), this.#journeys.open()];
+      // What channels send asks for consent, caps and refusals.
+      await this.#decisions.open();
+      const opening = [this.#channels.start(), this.#journeys.open()];
       // Each ends before one of them that failed stops the others.
       await Promise.allSettled(opening);
       await Promise.all(opening);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { addressOfPeer, WrongTokens } from './wrong-tokens.js';
+import { addressOfPeer } from '../client-address.js';
+import { WrongTokens } from './wrong-tokens.js';
 
 describe('wrong tokens of an address', () => {
   it('are told plainly ten times, then slowed down twice as long each time, up to a minute', () => {
@@ -37,6 +38,7 @@ describe('wrong tokens of an address', () => {
     expect(addressOfPeer('[2001:db8::1]:5000')).toBe('2001:db8::1');
     expect(addressOfPeer('ipv6:[::1]:5000')).toBe('::1');
     expect(addressOfPeer('[::ffff:10.0.0.1]:5000')).toBe('10.0.0.1');
+    expect(addressOfPeer('[fe80::1%eth0]:5000')).toBe('fe80::1%eth0');
     expect(addressOfPeer('unknown')).toBe('unknown');
   });
 });

@@ -57,9 +57,3 @@ export class WrongTokens {
     return { waitS, quiet: false };
   }
 }
-
-/** The address of a gRPC peer: `127.0.0.1:5000`, `[::1]:5000`, or as it comes. */
-export function addressOfPeer(peer: string): string {
-  const match = /^(?:ipv[46]:)?\[?(.*?)\]?:\d+$/.exec(peer);
-  return (match?.[1] ?? peer).replace(/^::ffff:(?=\d+\.)/i, '');
-}

@@ -92,6 +92,34 @@ describe('deliveries in the store', () => {
       { numRuns: 40 },
     );
   });
+
+  it('of an earlier release, without a lane, are all found and given one, and no others are looked through', async () => {
+    const store = await open();
+    const earlier = Array.from({ length: 1_201 }, (_, index) => ({
+      messageId: `m${index}`,
+      channel: index % 3 === 0 ? 'crm' : 'email',
+      state: index % 5 === 0 ? 'claimed' : 'waiting',
+      atMs: index % 7,
+    }));
+    await store.write(earlier.map((state) => ({ state: state as never, version: 0 })));
+    for (const channel of ['email', 'crm', 'email']) {
+      for await (const page of store.withoutLane(channel)) {
+        for (const { state } of page) expect(state).toMatchObject({ channel });
+        const adopted = page.map(({ state, version }) => ({
+          state: { ...state, state: 'waiting', destination: 'x.example', atMs: 7 } as never,
+          version,
+        }));
+        expect(await store.write(adopted)).not.toContain(false);
+      }
+      const left = (await store.getMany(earlier.map(({ messageId }) => messageId))).filter(
+        (one) => one !== undefined && one.state.channel === channel && !('destination' in one.state),
+      );
+      expect(left).toEqual([]);
+    }
+    const pages: unknown[] = [];
+    for await (const page of store.withoutLane('email')) pages.push(page);
+    expect(pages).toEqual([]);
+  });
 });
 
 async function lanesAreRight(store: DocumentDeliveryStore, all: readonly DeliveryState[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Collection, CollectionDeclaration, Stored } from '@rapport/document-store';
+import type { Collection, CollectionDeclaration, IndexKey, Stored } from '@rapport/document-store';
 import type {
   DeliveryState,
   DeliveryStore,
@@ -86,6 +86,24 @@ export class DocumentDeliveryStore implements DeliveryStore {
   async unrecorded(channel: string, partition: number, limit: number): Promise<readonly StoredDelivery[]> {
     const stored = await this.collection.scan('unrecorded', { prefix: [channel, partition], limit });
     return stored.map(toStored);
+  }
+
+  /** The newest release writes later instants only, so the first page by time in which each has a lane is the end. */
+  async *withoutLane(channel: string): ReturnType<DeliveryStore['withoutLane']> {
+    for (const state of ['claimed', 'waiting']) {
+      for (let after: { readonly key: IndexKey; readonly id: string } | undefined; ;) {
+        const oldest = await this.collection.scan('state', {
+          prefix: [state],
+          limit: page,
+          ...(after === undefined ? {} : { after }),
+        });
+        const laneless = oldest.filter(({ doc }) => !('destination' in doc));
+        const last = oldest.at(-1);
+        if (last === undefined || laneless.length === 0) break;
+        after = { key: [state, last.doc.atMs], id: last.id };
+        yield laneless.filter(({ doc }) => doc.channel === channel).map(toStored);
+      }
+    }
   }
 
   async list(

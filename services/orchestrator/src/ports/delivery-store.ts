@@ -54,6 +54,14 @@ export interface StoredDelivery {
   readonly version: number;
 }
 
+/** A message as an earlier release left it. */
+export interface EarlierDelivery {
+  readonly state: Pick<DeliveryState, 'messageId' | 'partition' | 'attempts' | 'detail' | 'atMs'> & {
+    readonly message?: RequestedMessage;
+  };
+  readonly version: number;
+}
+
 /** Which messages are asked for; what is absent does not matter. */
 export interface MessageFilter {
   readonly profileIds?: readonly string[];
@@ -80,6 +88,11 @@ export interface DeliveryStore {
     partition: number,
   ): AsyncIterable<{ readonly destination: string; readonly dueMs: number }>;
   unrecorded(channel: string, partition: number, limit: number): Promise<readonly StoredDelivery[]>;
+  /**
+   * Messages of a channel that were on their way when an earlier release stopped, by pages: it knew no lanes, and called
+   * what it was sending `claimed`. Each page is to be written, at the instant it is, before the next is asked for.
+   */
+  withoutLane(channel: string): AsyncIterable<readonly EarlierDelivery[]>;
   /** The newest first, after a place that `nextCursor` named. */
   list(
     filter: MessageFilter,

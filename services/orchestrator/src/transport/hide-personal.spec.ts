@@ -1,48 +1,43 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Caller } from '@rapport/service-host';
-import type { Instance } from '../domain/journeys.js';
+import type { Asked } from '@rapport/service-host';
 import type { DeliveryState } from '../ports/delivery-store.js';
-import type { StoredJourneys } from '../ports/journey-store.js';
-import { JourneysGrpc } from './journeys.grpc.js';
+import { toProto } from './journeys.grpc.js';
 import { standingOf } from './messages.grpc.js';
 
-const caller = (seesPersonal: boolean): { caller: Caller } => ({
-  caller: { name: 'test', internal: false, can: () => seesPersonal },
-});
-const refused = '550 <ada@shop.example>: Recipient address rejected';
-const hidden = '550 <***>: Recipient address rejected';
+const refused: DeliveryState = {
+  messageId: 'm_1',
+  profileId: 'p_ada',
+  channel: 'email',
+  partition: 0,
+  tactic: 'reminder',
+  destination: 'example.com',
+  state: 'failed',
+  reason: 'refused',
+  attempts: 1,
+  detail: '550 5.1.1 <ada@example.com>: Recipient address rejected',
+  askedMs: 0,
+  sinceMs: 0,
+  atMs: 0,
+  replays: 0,
+};
+const caller = (seesPersonal: boolean): Asked =>
+  ({ caller: { can: (action: string) => seesPersonal || action !== 'people.read.personal' } }) as never;
 
-describe('what a receiver or an operator wrote', () => {
-  it('shows no address in the list of messages to who may not see it', () => {
-    const state = { messageId: 'm', detail: refused, atMs: 0 } as DeliveryState;
-    expect(standingOf(state, caller(true)).detail).toBe(refused);
-    expect(standingOf(state, caller(false)).detail).toBe(hidden);
+describe('how a message stands', () => {
+  it('names the address that a mail server refused only to whom may see personal values', () => {
+    expect(standingOf(refused, caller(true)).detail).toBe(refused.detail);
+    expect(standingOf(refused, caller(false)).detail).toBe('550 5.1.1 <***>: Recipient address rejected');
+    expect(standingOf(refused, {}).detail).not.toContain('ada@');
   });
+});
 
-  it('shows no address in a journey to who may not see it', async () => {
-    const step = { step: 'one', outcome: 'failed', reason: refused, atMs: 0 };
-    const instance = {
-      id: 'news:p_ada:1',
-      reason: refused,
-      startedMs: 0,
-      steps: [],
-      step: 0,
-      history: [step],
-    };
-    const stored = {
-      state: { profileId: 'p_ada', instances: [instance as unknown as Instance] },
-      version: 1,
-    } as unknown as StoredJourneys;
-    const store = { getMany: () => Promise.resolve([stored]), list: () => Promise.resolve([stored]) };
-    const journeys = new JourneysGrpc({ store, people: {} } as never);
-    for (const [asked, reason] of [
-      [caller(true), refused],
-      [caller(false), hidden],
-    ] as const) {
-      const expected = { reason, history: [{ reason }] };
-      expect((await journeys.getInstance({ id: instance.id }, asked)).instance).toMatchObject(expected);
-      const all = await journeys.listInstances({ person: '', journey: '', limit: 1 }, asked);
-      expect(all.instances).toMatchObject([expected]);
-    }
+describe('a journey whose message was refused', () => {
+  it('names the address only to whom may see personal values', () => {
+    const reason = `the message: ${refused.detail}`;
+    const step = { step: 'remind', outcome: 'failed' as const, reason, atMs: 0 };
+    const instance = { id: 'i', steps: [], step: 0, state: 'failed', startedMs: 0, reason, history: [step] };
+    const shownTo = (asked: Asked) => JSON.stringify(toProto(refused as never, instance as never, asked));
+    expect(shownTo(caller(true)).split('ada@example.com')).toHaveLength(3);
+    expect(shownTo(caller(false))).not.toContain('ada@example.com');
   });
 });

@@ -1,5 +1,5 @@
 import type { DecisionRecord } from '@rapport/contracts';
-import { withoutPersonalIdentifier, withoutPersonalValues } from '@rapport/kernel';
+import { withoutPersonalIdentifier, withoutPersonalText, withoutPersonalValues } from '@rapport/kernel';
 import { seesPersonal, type Asked } from '@rapport/service-host';
 
 /** An entry of the ledger as this caller may see it. */
@@ -13,3 +13,7 @@ export const shownDecision = <Entry extends Pick<DecisionRecord, 'person'>>(
         ...withoutPersonalValues(entry, 'properties'),
         person: withoutPersonalIdentifier(entry.person),
       };
+
+/** What somebody else said, as this caller may see it: mail servers name the address that they refuse. */
+export const shownText = (text: string, asked: Asked | undefined): string =>
+  seesPersonal(asked) ? text : withoutPersonalText(text);

@@ -1,10 +1,11 @@
 import type { journeysProto } from '@rapport/contracts';
-import { RapportError, withoutPersonalText } from '@rapport/kernel';
-import { seesPersonal, type Asked } from '@rapport/service-host';
+import { RapportError } from '@rapport/kernel';
+import type { Asked } from '@rapport/service-host';
 import { cancelled, withInstance, type Instance, type PersonJourneys } from '../domain/journeys.js';
 import { instanceEnded, instanceUnknown, requestInvalid } from '../orchestrator.errors.js';
 import type { JourneyStore, StoredJourneys } from '../ports/journey-store.js';
 import type { PersonReader } from '../ports/person-reader.js';
+import { shownText } from './hide-personal.js';
 
 export interface JourneysGrpcParts {
   readonly store: JourneyStore;
@@ -106,12 +107,11 @@ function found(
   return { state: stored.state, instance };
 }
 
-/** An instance as this caller may see it: a reason may repeat an address. */
-const toProto = (
-  { profileId }: PersonJourneys,
+/** An instance as this caller may see it: a reason may be what a mail server said. */
+export const toProto = (
+  { profileId }: Pick<PersonJourneys, 'profileId'>,
   instance: Instance,
   asked: Asked | undefined,
-  shown: (text: string) => string = seesPersonal(asked) ? (text) => text : withoutPersonalText,
 ): journeysProto.Instance => ({
   id: instance.id,
   journey: instance.journey,
@@ -119,12 +119,12 @@ const toProto = (
   step: instance.steps[instance.step]?.name ?? '',
   state: instance.state,
   due: instance.dueMs === undefined ? '' : new Date(instance.dueMs).toISOString(),
-  reason: shown(instance.reason),
+  reason: shownText(instance.reason, asked),
   startedAt: new Date(instance.startedMs).toISOString(),
   history: instance.history.map(({ step, outcome, reason, atMs, messageId = '', decisionId = '' }) => ({
     step,
     outcome,
-    reason: shown(reason),
+    reason: shownText(reason, asked),
     at: new Date(atMs).toISOString(),
     messageId,
     decisionId,

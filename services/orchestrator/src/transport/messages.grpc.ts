@@ -1,8 +1,8 @@
 import type { messagesProto } from '@rapport/contracts';
-import { withoutPersonalText } from '@rapport/kernel';
-import { seesPersonal, type Asked } from '@rapport/service-host';
+import type { Asked } from '@rapport/service-host';
 import type { DeliveryState } from '../ports/delivery-store.js';
 import type { LookUpMessages, MessageQuery } from '../steps/look-up-messages.js';
+import { shownText } from './hide-personal.js';
 
 /** MessagesService: messages on their way and how they ended. */
 export class MessagesGrpc implements messagesProto.MessagesService {
@@ -13,7 +13,7 @@ export class MessagesGrpc implements messagesProto.MessagesService {
     asked?: Asked,
   ): Promise<messagesProto.ListMessagesResponse> {
     const { found, nextCursor = '' } = await this.messages.list(queryOf(request));
-    return { messages: found.map((state) => standingOf(state, asked)), nextCursor };
+    return { messages: found.map((one) => standingOf(one, asked)), nextCursor };
   }
 
   async replayMessages(
@@ -34,7 +34,7 @@ const queryOf = ({
   limit,
 });
 
-/** A message as both doors show it; receivers repeat the address in what they answer. */
+/** A message as both doors show it to this caller. */
 export const standingOf = (
   state: DeliveryState,
   asked: Asked | undefined,
@@ -45,7 +45,7 @@ export const standingOf = (
   tactic: state.tactic,
   state: state.state,
   reason: state.reason ?? '',
-  detail: seesPersonal(asked) ? state.detail : withoutPersonalText(state.detail),
+  detail: shownText(state.detail, asked),
   attempts: state.attempts,
   replays: state.replays,
   at: new Date(state.atMs).toISOString(),

@@ -32,8 +32,7 @@ function readQuery(given: unknown): MessageQuery {
 export function mountMessages(http: FastifyInstance, { messages }: MessagesRoutes): void {
   http.get('/v1/messages', { config: { action: 'messages.read' } }, async (request) => {
     const { found, nextCursor = null } = await messages.list(readQuery(request.query));
-    const asked = askedBy(request);
-    return { messages: found.map((state) => standingOf(state, asked)), nextCursor };
+    return { messages: found.map((one) => standingOf(one, askedBy(request))), nextCursor };
   });
 
   http.post('/v1/messages/replay', { config: { action: 'messages.replay' } }, async (request) => {

@@ -53,8 +53,8 @@ export const mailDoor: Door<MailInput> = {
       RAPPORT_SMTP_URL: smtpUrl,
       RAPPORT_PUBLIC_URL: 'http://127.0.0.1:8080',
       RAPPORT_WEBHOOK_PRIVATE_ADDRESSES: 'true',
-      RAPPORT_WEBHOOK_TIMEOUT: '1s',
-      RAPPORT_DELIVERY_RETRIES: '200ms,500ms,1s',
+      RAPPORT_DELIVERY_TIMEOUT: '1s',
+      RAPPORT_DELIVERY_RETRY_FOR: '5s',
     };
   },
 
