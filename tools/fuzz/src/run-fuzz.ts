@@ -15,7 +15,7 @@ import fc from 'fast-check';
 import { messageOf } from '@rapport/kernel';
 import { AcceptedBook } from './accepted-book.js';
 import { checkOutcome } from './check-outcome.js';
-import { ConnectionBroke, type Door, type Fault, type Target } from './doors/door.js';
+import { answerWithinMs, ConnectionBroke, type Door, type Fault, type Target } from './doors/door.js';
 import { closeConnections } from './doors/http-client.js';
 import { doors } from './doors/registry.js';
 import { Findings, type Finding } from './findings.js';
@@ -224,7 +224,7 @@ class Fuzzing {
         return;
       let fault: Fault | undefined;
       try {
-        fault = await door.send(input, target, nth);
+        fault = await withinTime(door, input, target, nth);
       } catch (thrown) {
         if (thrown instanceof ConnectionBroke) this.#suspect({ door, seed, nth, atMs: performance.now() });
         // Anything else while the platform runs is a bug of the fuzzer.
@@ -362,6 +362,25 @@ interface Suspect {
 }
 
 class FoundFault extends Error {}
+
+/** Sends, and does not wait for ever for a call that neither ends nor fails. */
+async function withinTime(
+  door: Door,
+  input: unknown,
+  target: Target,
+  nth: string,
+): Promise<Fault | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Fault>((resolve) => {
+    const fault: Fault = { kind: 'no answer', place: door.name, text: 'the call neither ended nor failed' };
+    timer = setTimeout(() => resolve(fault), answerWithinMs * 1.2);
+  });
+  try {
+    return await Promise.race([door.send(input, target, nth), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 const mib = (bytes: number): number => Math.round(bytes / (1 << 20));
 

@@ -82,7 +82,7 @@ export class GrpcWire {
       timers.push(
         setTimeout(() => {
           timedOut = true;
-          reset();
+          opened.destroy();
         }, answerWithinMs),
       );
     });
