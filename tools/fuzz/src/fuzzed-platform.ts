@@ -16,7 +16,10 @@ export const endsWithinMs = 30_000;
 export class FuzzedPlatform {
   #running: TestPlatform;
   #nextId = 0;
-  readonly #waiting = new Map<number, { resolve(said: unknown): void; reject(thrown: Error): void }>();
+  readonly #waiting = new Map<
+    number,
+    { readonly resolve: (said: unknown) => void; readonly reject: (thrown: Error) => void }
+  >();
   #isStopping = false;
   #death: Death | undefined;
 
@@ -67,7 +70,7 @@ export class FuzzedPlatform {
     const id = this.#nextId++;
     return await new Promise<Answers[Name]>((resolve, reject) => {
       if (!this.#running.process.connected) return reject(new Error('the platform is gone'));
-      this.#waiting.set(id, { resolve: resolve as (said: unknown) => void, reject });
+      this.#waiting.set(id, { resolve: resolve, reject });
       this.#running.process.send({ ...asked, id }, (error) => {
         if (error === null) return;
         this.#waiting.delete(id);

@@ -94,7 +94,7 @@ try {
   const running = await runPlatform(process.env);
   const { httpUrl, grpcAddress, metricsUrl } = running;
   process.on('message', ({ id, ...asked }: Ask & { readonly id: number }) => {
-    void answer(running.host.log, asked as Ask).then(
+    void answer(running.host.log, asked).then(
       (said) => process.send?.({ kind: 'answer', id, said }),
       (thrown: unknown) => process.send?.({ kind: 'answer', id, failed: messageOf(thrown) }),
     );

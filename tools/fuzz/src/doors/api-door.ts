@@ -141,7 +141,7 @@ const honestDecision: fc.Arbitrary<ApiCall> = fc.record({
 });
 
 const apiCall: fc.Arbitrary<ApiCall> = fc.oneof(
-  { weight: 3, arbitrary: anyRoute as fc.Arbitrary<ApiCall> },
+  { weight: 3, arbitrary: anyRoute },
   { weight: 1, arbitrary: honestDecision },
 );
 

@@ -44,7 +44,7 @@ const eventsRequest: fc.Arbitrary<EventsRequest> = fc.record({
   envelope: fc.record(
     { context: anyJson, sentAt: anyJson, integrations: anyJson, writeKey: anyText },
     { requiredKeys: [] },
-  ) as fc.Arbitrary<Readonly<Record<string, Json>>>,
+  ),
   gzip: fc.boolean(),
   origin: fc.boolean(),
   keyInBody: fc.boolean(),

@@ -150,9 +150,7 @@ const externalId = fc.record(
 
 const traits = fc.record(
   {
-    email: mostly(
-      fc.oneof({ weight: 5, arbitrary: emailText as fc.Arbitrary<Json> }, fc.constant<Json>(null)),
-    ),
+    email: mostly(fc.oneof({ weight: 5, arbitrary: emailText }, fc.constant<Json>(null))),
     firstName: mostly(anyText, 100),
     plan: mostly(fc.oneof(anyText, anyNumber), 100),
     address: anyObject,
@@ -221,8 +219,8 @@ const eventName = fc.oneof(
 );
 
 const properties = fc.oneof(
-  { weight: 5, arbitrary: orderProperties as fc.Arbitrary<Json> },
-  { weight: 4, arbitrary: product as fc.Arbitrary<Json> },
+  { weight: 5, arbitrary: orderProperties },
+  { weight: 4, arbitrary: product },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -286,7 +284,7 @@ const anyEvent: fc.Arbitrary<Readonly<Record<string, Json>>> = fc.record(
         fc.integer({ min: 0, max: 20 }).map((n) => `again-${n}`),
       ),
     ),
-    userId: mostly(fc.oneof({ weight: 5, arbitrary: idText as fc.Arbitrary<Json> }, anyNumber), 100),
+    userId: mostly(fc.oneof({ weight: 5, arbitrary: idText }, anyNumber), 100),
     anonymousId: mostly(idText, 100),
     previousId: mostly(idText, 100),
     groupId: mostly(idText, 100),

@@ -107,4 +107,4 @@ export const anyObject: fc.Arbitrary<Json> = fc
 
 /** The value that belongs there, or now and then anything else: an event has many fields, and most events should get past the door. */
 export const mostly = <T>(right: fc.Arbitrary<T>, weight = 60): fc.Arbitrary<T | Json> =>
-  fc.oneof({ weight, arbitrary: right as fc.Arbitrary<T | Json> }, { weight: 1, arbitrary: anyJson });
+  fc.oneof({ weight, arbitrary: right }, { weight: 1, arbitrary: anyJson });

@@ -29,10 +29,7 @@ const identifier = fc
   .map(([type, value]) => `${type}:${value}`);
 const identifiers = mostly(fc.array(mostly(identifier, 150), { maxLength: 4 }), 100);
 const instant = mostly(instantText, 100);
-const whole = mostly(
-  fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 1_000 }) as fc.Arbitrary<Json> }, anyNumber),
-  100,
-);
+const whole = mostly(fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 1_000 }) }, anyNumber), 100);
 const person = mostly(profileId, 100);
 const text = mostly(anyText, 100);
 
@@ -40,7 +37,7 @@ type Fields = Record<string, fc.Arbitrary<Json>>;
 /** A record with most of its fields: each may be of the wrong kind or missing. */
 const recordOf = (fields: Fields): fc.Arbitrary<Json> =>
   fc.oneof(
-    { weight: 5, arbitrary: fc.record(fields) as fc.Arbitrary<Json> },
+    { weight: 5, arbitrary: fc.record(fields) },
     { weight: 1, arbitrary: fc.record(fields, { requiredKeys: [] }) as fc.Arbitrary<Json> },
   );
 
@@ -74,7 +71,7 @@ const identified: fc.Arbitrary<Json> = fc
     recordOf({ profileId: person, acceptedAt: position }),
     fc.constantFrom({}, { folded: true }, { folded: true, renewal: true }),
   )
-  .map(([one, more, flags]) => ({ ...(one as object), ...(more as object), ...flags }) as Json);
+  .map(([one, more, flags]) => ({ ...(one as object), ...(more as object), ...flags }));
 
 const identityChange = recordOf({
   profileId: person,
@@ -86,7 +83,7 @@ const identityChange = recordOf({
 }).chain((one) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant(one) },
-    person.map((into) => ({ ...(one as object), mergedInto: into, other: into, identifiers: [] }) as Json),
+    person.map((into) => ({ ...(one as object), mergedInto: into, other: into, identifiers: [] })),
   ),
 );
 
@@ -146,7 +143,7 @@ const profileChange = recordOf({
 }).chain((one) =>
   fc.oneof(
     { weight: 6, arbitrary: fc.constant(one) },
-    person.map((into) => ({ ...(one as object), mergedInto: into }) as Json),
+    person.map((into) => ({ ...(one as object), mergedInto: into })),
   ),
 );
 
