@@ -70,7 +70,7 @@ export class FuzzedPlatform {
     const id = this.#nextId++;
     return await new Promise<Answers[Name]>((resolve, reject) => {
       if (!this.#running.process.connected) return reject(new Error('the platform is gone'));
-      this.#waiting.set(id, { resolve: resolve, reject });
+      this.#waiting.set(id, { resolve: (said) => resolve(said as Answers[Name]), reject });
       this.#running.process.send({ ...asked, id }, (error) => {
         if (error === null) return;
         this.#waiting.delete(id);
