@@ -41,9 +41,6 @@ export class FuzzedPlatform {
     return new FuzzedPlatform(start, await start());
   }
 
-  get writeKey(): string {
-    return this.#running.writeKey;
-  }
   get apiToken(): string {
     return this.#running.apiToken;
   }

@@ -52,6 +52,8 @@ export interface FuzzReport {
   readonly findings: readonly (Finding & { readonly count: number })[];
 }
 
+const writeKey = 'fuzz-key-of-the-shop';
+const browserKey = 'fuzz-key-of-the-page';
 /** What was accepted must be done with after this long without new input. */
 const settleWithinMs = 60_000;
 const mostDeaths = 6;
@@ -109,6 +111,8 @@ class Fuzzing {
     mkdirSync(join(this.folder, 'data'));
     const environment: Record<string, string> = {
       RAPPORT_MODELS_DIR: modelsDir,
+      RAPPORT_WRITE_KEYS: `shop:server=${writeKey},page:browser=${browserKey}`,
+      RAPPORT_BROWSER_EXTERNAL_IDS: 'crm_id',
       RAPPORT_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of nobody, 32 bytes long').toString('base64')}`,
     };
     for (const door of this.#doors) Object.assign(environment, await door.prepare?.({ playbookDir }));
@@ -183,7 +187,8 @@ class Fuzzing {
       get grpcAddress() {
         return platform.grpcAddress;
       },
-      writeKey: platform.writeKey,
+      writeKey,
+      browserKey,
       apiToken: platform.apiToken,
       modelsDir,
       accepted: (messageId, persons) => this.#book.add(messageId, persons),
@@ -321,7 +326,7 @@ class Fuzzing {
   }
 
   async #mustSettle(platform: FuzzedPlatform, target: Target, when: string): Promise<void> {
-    const { lags, notReady } = await settle(platform, settleWithinMs);
+    const { lags, told, notReady } = await settle(platform, settleWithinMs);
     if (platform.death !== undefined) return await this.#revive(platform, target);
     const behind = lags.filter(({ lag }) => lag > 0);
     for (const { group, lag, waitsAt } of behind) {
@@ -334,6 +339,8 @@ class Fuzzing {
         `${lag} records wait after ${settleWithinMs / 1000} s:\n${places.join('\n')}`,
       );
     }
+    if (behind.length === 0 && told.length > 0)
+      this.#findings.add('lag', `/v1/status ${when}`, told.join('\n'));
     if (notReady !== undefined) this.#findings.add('not ready', when, notReady);
     if (behind.length === 0 && notReady === undefined)
       await checkOutcome(platform, this.#book, this.#findings, when);

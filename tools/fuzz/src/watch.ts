@@ -93,6 +93,8 @@ export class Watch {
 
 export interface Settled {
   readonly lags: readonly GroupLag[];
+  /** The lags that /v1/status tells and that are not 0, each with its consumer. */
+  readonly told: readonly string[];
   /** What /readyz says when it is not 200. */
   readonly notReady: string | undefined;
 }
@@ -103,12 +105,15 @@ export async function settle(platform: FuzzedPlatform, withinMs: number): Promis
   for (let quiet = 0; ;) {
     const settled = await look(platform).catch(() => undefined);
     const isQuiet =
-      settled !== undefined && settled.notReady === undefined && settled.lags.every(({ lag }) => lag === 0);
+      settled !== undefined &&
+      settled.notReady === undefined &&
+      settled.told.length === 0 &&
+      settled.lags.every(({ lag }) => lag === 0);
     quiet = isQuiet ? quiet + 1 : 0;
     // Rooms feed each other: once is not enough.
     if (settled !== undefined && quiet === 5) return settled;
     if (performance.now() > deadline || platform.death !== undefined)
-      return settled ?? { lags: [], notReady: platform.death?.how ?? 'no answer' };
+      return settled ?? { lags: [], told: [], notReady: platform.death?.how ?? 'no answer' };
     await pause(200);
   }
 }
@@ -117,8 +122,14 @@ async function look(platform: FuzzedPlatform): Promise<Settled> {
   const lags = await platform.ask({ ask: 'lags' });
   const response = await fetch(`${platform.httpUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
   const text = await response.text();
+  const status = await fetch(`${platform.httpUrl}/v1/status`, {
+    headers: { authorization: `Bearer ${platform.apiToken}` },
+    signal: AbortSignal.timeout(5_000),
+  });
+  const { lags: told = {} } = (await status.json()) as { lags?: Readonly<Record<string, number>> };
   return {
     lags,
+    told: Object.entries(told).flatMap(([consumer, lag]) => (lag > 0 ? [`${consumer}: ${lag}`] : [])),
     notReady: response.status === 200 ? undefined : `${response.status} ${text.slice(0, 1_000)}`,
   };
 }
