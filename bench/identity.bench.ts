@@ -99,6 +99,7 @@ function hostOf(log: EventLog, store: Host['store']): Host {
     calls: createCalls({ addressOf: () => undefined, apiToken: '' }),
     environment: {},
     loopback: true,
+    httpUrl: () => 'http://127.0.0.1:8080',
   };
 }
 

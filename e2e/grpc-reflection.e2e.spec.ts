@@ -1,96 +1,8 @@
-import {
-  credentials,
-  Metadata,
-  status,
-  Client,
-  type ClientDuplexStream,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { credentials, Metadata, status, Client, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import protobuf from 'protobufjs';
-import descriptor from 'protobufjs/ext/descriptor/index.js';
 import { startPlatform, type TestPlatform } from '@rapport/testing';
-
-// The client here knows one contract, reflection's own, by its field numbers. Everything else it asks the server.
-const reflectionProto = `
-syntax = "proto3";
-message Request { string host = 1; oneof ask { string file_by_filename = 3; string file_containing_symbol = 4; string list_services = 7; } }
-message Files { repeated bytes file_descriptor_proto = 1; }
-message Service { string name = 1; }
-message Services { repeated Service service = 1; }
-message Failure { int32 error_code = 1; string error_message = 2; }
-message Response { string valid_host = 1; Files file_descriptor_response = 4; Services list_services_response = 6; Failure error_response = 7; }
-`;
-interface Reflected {
-  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Uint8Array[] };
-  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
-  readonly errorResponse?: { readonly errorCode: number; readonly errorMessage: string };
-}
-
-const { root: own } = protobuf.parse(reflectionProto);
-const Request = own.lookupType('Request');
-const Response = own.lookupType('Response');
-
-/** The descriptor extension adds this to Root at run time; its types do not say so. */
-const rootOf: { fromDescriptor(set: protobuf.Message): protobuf.Root } = Object.assign(protobuf.Root);
-
-interface FileDescriptor {
-  readonly name: string;
-  readonly dependency?: readonly string[];
-}
-
-/** Asks reflection one thing after the other on one stream. */
-class Reflection {
-  readonly #stream: ClientDuplexStream<object, Reflected>;
-
-  constructor(client: Client, version: 'v1' | 'v1alpha') {
-    this.#stream = client.makeBidiStreamRequest<object, Reflected>(
-      `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
-      (request) => Buffer.from(Request.encode(Request.fromObject(request)).finish()),
-      (bytes) => Response.toObject(Response.decode(bytes), { arrays: false }),
-    );
-  }
-
-  async ask(request: object): Promise<Reflected> {
-    const answer = new Promise<Reflected>((resolve, reject) =>
-      this.#stream.once('data', resolve).once('error', reject),
-    );
-    this.#stream.write(request);
-    return await answer;
-  }
-
-  async services(): Promise<readonly string[]> {
-    const { listServicesResponse } = await this.ask({ listServices: '*' });
-    return (listServicesResponse?.service ?? []).map(({ name }) => name).sort();
-  }
-
-  /** The types of a service, with every file that they depend on. */
-  async typesOf(service: string): Promise<protobuf.Root> {
-    const files = new Map<string, FileDescriptor>();
-    const take = (answer: Reflected): void => {
-      for (const bytes of answer.fileDescriptorResponse?.fileDescriptorProto ?? []) {
-        const decoded: unknown = descriptor.FileDescriptorProto.decode(bytes);
-        const file = decoded as FileDescriptor;
-        files.set(file.name, file);
-      }
-    };
-    const missing = (): string | undefined =>
-      [...files.values()].flatMap((file) => file.dependency ?? []).find((name) => !files.has(name));
-    take(await this.ask({ fileContainingSymbol: service }));
-    for (let name = missing(); name !== undefined; name = missing())
-      take(await this.ask({ fileByFilename: name }));
-    const root = rootOf.fromDescriptor(
-      descriptor.FileDescriptorSet.fromObject({ file: [...files.values()] }),
-    );
-    root.resolveAll();
-    return root;
-  }
-
-  close(): void {
-    this.#stream.cancel();
-    this.#stream.on('error', () => undefined);
-  }
-}
+import { Reflection } from './reflection-client.js';
 
 /** Calls a method that is known from its descriptor alone. */
 async function call(
@@ -158,6 +70,7 @@ const everyService = [
   'rapport.models.v1.ModelsService',
   'rapport.orchestrator.v1.DecisionsService',
   'rapport.orchestrator.v1.JourneysService',
+  'rapport.orchestrator.v1.MessagesService',
   'rapport.profiles.v1.ProfilesService',
 ];
 

@@ -21,6 +21,8 @@ interface Decided {
   readonly candidates: readonly { readonly tactic: string; readonly outcome: string }[];
 }
 
+/** RAPPORT_DELIVERY_AT_ONCE is 16, and one destination may have half of it. */
+const inFlightToOne = 8;
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
@@ -79,7 +81,7 @@ class Shop {
   }
 
   async mailsTo(userId: string): Promise<Mail[]> {
-    const { body } = await this.platform.get<{ messages: Mail[] }>('/v1/messages?limit=1000');
+    const { body } = await this.platform.get<{ messages: Mail[] }>('/v1/mail?limit=1000');
     return body.messages.filter(({ to }) => to === `${userId}@example.com`);
   }
 }
@@ -203,7 +205,8 @@ describe('journeys and caps, from outside', () => {
     await shop.track(eve, 'Product Added', { product_id: 'lamp', category: 'light', price: 30 });
     await shop.advanceTo(shop.nowMs + hour);
     const [mail] = await shop.mailsTo(eve);
-    const { pathname } = new URL(mail?.headers['list-unsubscribe']?.slice(1, -1) ?? '');
+    const { origin, pathname } = new URL(mail?.headers['list-unsubscribe']?.slice(1, -1) ?? '');
+    expect(origin).toBe(shop.platform.httpUrl);
     const answer = await fetch(shop.platform.httpUrl + pathname, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -239,12 +242,15 @@ describe('a platform that is killed around the instant at which a mail is due', 
         shop = new Shop(await startPlatform({ dataDir, virtualFrom: iso(atMs) }), atMs);
       }
       await shop.advanceTo(startMs + 2 * hour);
+      let repeats = 0;
       for (const person of people) {
-        expect([person, (await shop.mailsTo(person)).map(({ tactic }) => tactic)]).toEqual([
-          person,
-          ['cart_reminder'],
-        ]);
+        const mails = await shop.mailsTo(person);
+        const ids = new Set(mails.map(({ messageId }) => messageId));
+        expect([person, mails[0]?.tactic, ids.size]).toEqual([person, 'cart_reminder', 1]);
+        repeats += mails.length - ids.size;
       }
+      // What was in flight when it was killed may come again, under the same id.
+      expect(repeats).toBeLessThanOrEqual(2 * inFlightToOne);
       await shop.platform.stop();
     } finally {
       rmSync(dataDir, { recursive: true, force: true });

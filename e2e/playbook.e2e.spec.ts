@@ -54,7 +54,7 @@ describe('the sample playbook on a platform in virtual time', () => {
     (await allSegmentsOf(person)).filter((name) => name !== 'likely_to_buy');
   const mailsTo = async (addresses: readonly string[]): Promise<string[]> => {
     const { body } = await platform.get<{ messages: { channel: string; tactic: string; to: string }[] }>(
-      '/v1/messages?limit=500',
+      '/v1/mail?limit=500',
     );
     return body.messages.filter(({ to }) => addresses.includes(to)).map(({ tactic }) => tactic);
   };

@@ -181,7 +181,7 @@ describe('with the public key a stranger', () => {
         };
       }),
     );
-    const { body } = await platform.get<{ messages: readonly { readonly to: string }[] }>('/v1/messages');
+    const { body } = await platform.get<{ messages: readonly { readonly to: string }[] }>('/v1/mail');
     expect({ mails: body.messages.map(({ to }) => to), found }).toEqual({
       mails: [],
       found: victims.map(({ how, userId }) => ({

@@ -16,7 +16,9 @@ export function accessPage({ doors, roles, actions }) {
   const row = (cells) => `| ${cells.join(' | ')} |`;
   const marks = (action) => names.map((role) => (holds.get(role).has(action) ? '✓' : ''));
   // HEAD asks for what GET asks.
-  const shown = doors.filter(({ door }) => !door.startsWith('HEAD ')).sort((a, b) => (a.door < b.door ? -1 : 1));
+  const shown = doors
+    .filter(({ door }) => !door.startsWith('HEAD '))
+    .sort((a, b) => (a.door < b.door ? -1 : 1));
   return `# Who may do what
 
 Made by \`node tools/bin/access-table.mjs\` from what each route and RPC declares; \`npm run checks -- access\` tells when it is not current. How tokens are made: [tokens](how-to/tokens.md). What is written of their use: [audit](how-to/audit.md).

@@ -52,6 +52,8 @@ export * as modelsProto from './generated/rapport/models/v1/models.js';
 export * as decisionsProto from './generated/rapport/orchestrator/v1/decisions.js';
 /** Messages and service of proto/rapport/orchestrator/v1/journeys.proto. */
 export * as journeysProto from './generated/rapport/orchestrator/v1/journeys.js';
+/** Messages and service of proto/rapport/orchestrator/v1/messages.proto. */
+export * as messagesProto from './generated/rapport/orchestrator/v1/messages.js';
 /** Messages and service of proto/inference/grpc_service.proto. */
 export * as inferenceProto from './generated/inference/grpc_service.js';
 /** Messages and service of proto/rapport/access/v1/access.proto. */

@@ -95,14 +95,17 @@ const requestedMessage = z.looseObject({
   to: z.string(),
   content: object,
   requestedAt: instant,
+  replay: z.int().positive().optional(),
 });
 
 const delivery = z.looseObject({
   messageId: keyText,
   profileId: keyText,
   channel: z.string(),
-  outcome: z.enum(['sent', 'failed']),
+  outcome: z.enum(['sent', 'failed', 'cancelled']),
+  detail: z.string(),
   at: instant,
+  replay: z.int().positive().optional(),
 });
 
 const decisionRecord = z.looseObject({

@@ -112,18 +112,27 @@ export interface SegmentMembership {
   readonly since: string;
 }
 
+/** The newest answer to a purpose. */
+export interface ConsentChoice {
+  readonly granted: boolean;
+  readonly at: string;
+  readonly source: string;
+  /** True when the person chose it; absent when events only carried the state of a device. */
+  readonly chosen?: boolean;
+}
+
 /** What a person looks like at an instant: the fold of the person's origins. */
 export interface ProfileView {
   readonly profileId: ProfileId;
   readonly identifiers: readonly Identifier[];
   readonly traits: Readonly<Record<string, TraitValue>>;
+  /** Names of the traits whose newest statement took them back (null); absent where there is none. */
+  readonly removedTraits?: readonly string[];
   /** By name, in the playbook's terms; null where there is nothing yet. */
   readonly computedTraits: Readonly<Record<string, JsonValue>>;
   readonly segments: readonly SegmentMembership[];
   /** By purpose; a purpose that is absent counts as no. */
-  readonly consent: Readonly<
-    Record<string, { readonly granted: boolean; readonly at: string; readonly source: string }>
-  >;
+  readonly consent: Readonly<Record<string, ConsentChoice>>;
   /** Event times of the first and last event, ISO 8601. */
   readonly firstSeen?: string;
   readonly lastSeen?: string;
@@ -176,17 +185,23 @@ export interface RequestedMessage {
   /** Rendered already: subject, text, html, items … */
   readonly content: JsonObject;
   readonly requestedAt: string;
+  /** How often an operator had this message sent anew; absent for the first request. */
+  readonly replay?: number;
 }
 
-/** `deliveries.recorded.v1`, key profileId. */
+/** `deliveries.recorded.v1`, key profileId: how a message ended. */
 export interface Delivery {
   readonly messageId: string;
   readonly profileId: ProfileId;
   readonly channel: string;
-  readonly outcome: 'sent' | 'failed';
+  /** failed: refused for good, or given up; cancelled: no longer wanted when it was its turn. */
+  readonly outcome: 'sent' | 'failed' | 'cancelled';
   readonly detail: string;
+  /** Tries since the message was requested, or replayed. */
   readonly attempts: number;
   readonly at: string;
+  /** As in the request: the end of a replay takes the place of the end before. */
+  readonly replay?: number;
 }
 
 /** What became of one candidate of a decision. */
@@ -227,7 +242,10 @@ export interface DecisionRecord {
   readonly journey?: string;
 }
 
-/** `audit.recorded.v1`, key token: who did what, when, from where; a change is there twice, `begun` and how it ended. */
+/**
+ * `audit.recorded.v1`, key token; a record's value is a list of these, in the order of time: who did what, when, from
+ * where. A change is there twice, `begun` and how it ended.
+ */
 export interface AuditRecord {
   /** The same for `begun` and the end of one call. */
   readonly id: string;

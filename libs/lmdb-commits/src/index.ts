@@ -1,1 +1,2 @@
 export { causeOfCommit, tolerateDroppedCommits } from './commit-failure.js';
+export { refuseDamagedFile } from './whole-file.js';

@@ -3,10 +3,12 @@ import {
   makeGenericClientConstructor,
   Metadata,
   status,
+  type ChannelCredentials,
   type Client,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { RapportError, type ErrorStatus } from '@rapport/kernel';
+import type { Tls } from './tls.js';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
 /** Reaches other services by their contract: in process where they live here, over gRPC otherwise. */
@@ -22,6 +24,8 @@ export interface CallsOptions {
   /** Where a service listens, `host:port`, by its full name; undefined when none is configured. */
   readonly addressOf: (fullName: string) => string | undefined;
   readonly apiToken: string;
+  /** Whom to believe, and with what to show who calls; absent: no TLS. */
+  readonly tls?: Tls | undefined;
   /** Deadline of a unary call. Default 5000. */
   readonly timeoutMs?: number;
 }
@@ -65,7 +69,7 @@ export function createCalls(options: CallsOptions): Calls {
       );
     }
     const ClientOf = makeGenericClientConstructor(serviceDefinition(contract), contract.name);
-    const client = new ClientOf(address, channelCredentials.createInsecure(), {
+    const client = new ClientOf(address, credentialsOf(options.tls), {
       'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
       'grpc.max_receive_message_length': 64 << 20,
       'grpc.max_send_message_length': 64 << 20,
@@ -100,6 +104,11 @@ export function createCalls(options: CallsOptions): Calls {
       for (const { client } of remote.values()) client.close();
     },
   };
+}
+
+function credentialsOf(tls: Tls | undefined): ChannelCredentials {
+  if (tls === undefined) return channelCredentials.createInsecure();
+  return channelCredentials.createSsl(tls.ca ?? null, tls.own?.key ?? null, tls.own?.cert ?? null);
 }
 
 function remoteMethod(

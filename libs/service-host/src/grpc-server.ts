@@ -28,6 +28,7 @@ import {
 } from './call-guard.js';
 import { statusNameOf, toStatus } from './grpc-status.js';
 import { Inflow } from './inflow.js';
+import type { Tls } from './tls.js';
 import { smallLimits, usualLimits, type MessageLimits } from './message-limits.js';
 import { serviceDefinition, type ContractMethod, type ServiceContract } from './service-definition.js';
 
@@ -59,7 +60,7 @@ export const grpcBinding = <Contract extends ServiceContract>(
 ): GrpcBinding => ({
   contract,
   implementation,
-  access: access as Readonly<Record<string, Access>>,
+  access,
   ...more,
 });
 
@@ -77,6 +78,7 @@ export interface GrpcServerOptions {
   readonly messageTimeoutMs: number;
   /** How long a client may take nothing of an answer. */
   readonly writeTimeoutMs: number;
+  readonly tls?: Tls | undefined;
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -248,7 +250,7 @@ export class GrpcServer {
   /** Listens; answers the port taken. */
   async listen(host: string, port: number): Promise<number> {
     return await new Promise((resolve, reject) => {
-      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, taken) => {
+      this.#server.bindAsync(`${host}:${port}`, credentialsOf(this.options.tls), (error, taken) => {
         if (error) reject(error);
         else resolve(taken);
       });
@@ -370,6 +372,13 @@ export class GrpcServer {
   }
 }
 
+function credentialsOf(tls: Tls | undefined): ServerCredentials {
+  if (tls?.own === undefined) return ServerCredentials.createInsecure();
+  const { cert, key } = tls.own;
+  const ca = tls.requiresClients ? (tls.ca ?? null) : null;
+  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], tls.requiresClients);
+}
+
 /** What is asked of a call before its request is looked at. */
 interface OpenCall {
   readonly metadata: Metadata;
@@ -405,6 +414,7 @@ const protoFiles: Record<string, string> = {
   'rapport.models.v1.ModelsService': 'rapport/models/v1/models.proto',
   'rapport.orchestrator.v1.DecisionsService': 'rapport/orchestrator/v1/decisions.proto',
   'rapport.orchestrator.v1.JourneysService': 'rapport/orchestrator/v1/journeys.proto',
+  'rapport.orchestrator.v1.MessagesService': 'rapport/orchestrator/v1/messages.proto',
   'inference.GRPCInferenceService': 'inference/grpc_service.proto',
 };
 

@@ -25,6 +25,13 @@ const schema = z.object({
   RAPPORT_GRPC_MESSAGE_TIMEOUT: duration('30s'),
   /** How long a gRPC client may take nothing of an answer before it is cut off. */
   RAPPORT_GRPC_WRITE_TIMEOUT: duration('30s'),
+  /** PEM files: the certificate (with its chain) and its key; then HTTP, gRPC and metrics speak TLS only. Absent: no TLS. */
+  RAPPORT_TLS_CERT_FILE: z.string().optional(),
+  RAPPORT_TLS_KEY_FILE: z.string().optional(),
+  /** PEM file: whose certificates are believed, of services that are called and of callers. Absent: the system's. */
+  RAPPORT_TLS_CA_FILE: z.string().optional(),
+  /** `require`: gRPC callers must show a certificate that RAPPORT_TLS_CA_FILE signed; services show theirs to each other. */
+  RAPPORT_TLS_CLIENT_AUTH: z.enum(['none', 'require']).default('none'),
   RAPPORT_DATA_DIR: z.string().default('./data'),
   RAPPORT_PLAYBOOK_DIR: z.string().default('./playbook'),
   RAPPORT_EVENT_LOG: z.enum(['lmdb', 'kafka']).default('lmdb'),
@@ -92,6 +99,17 @@ export function readHostConfig(environment: Readonly<Record<string, string | und
   ) {
     problems.push(
       'RAPPORT_KAFKA_USERNAME, RAPPORT_KAFKA_PASSWORD: expected both because RAPPORT_KAFKA_SASL is set',
+    );
+  }
+  const { RAPPORT_TLS_CERT_FILE: cert, RAPPORT_TLS_KEY_FILE: key, RAPPORT_TLS_CA_FILE: ca } = read;
+  if ((cert === undefined) !== (key === undefined)) {
+    problems.push(
+      `RAPPORT_TLS_CERT_FILE, RAPPORT_TLS_KEY_FILE: expected both or none; got only ${cert === undefined ? 'the key' : 'the certificate'}`,
+    );
+  }
+  if (read.RAPPORT_TLS_CLIENT_AUTH === 'require' && (cert === undefined || ca === undefined)) {
+    problems.push(
+      'RAPPORT_TLS_CERT_FILE, RAPPORT_TLS_CA_FILE: expected both because RAPPORT_TLS_CLIENT_AUTH=require',
     );
   }
   const loopback = ['127.0.0.1', 'localhost', '::1'].includes(read.RAPPORT_HOST);

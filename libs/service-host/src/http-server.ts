@@ -4,8 +4,10 @@ import type { Tracing } from '@rapport/telemetry';
 import { boundConnections } from './connections.js';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
 import { answerRawErrors, tellParserError } from './raw-errors.js';
+import type { Tls } from './tls.js';
 
-const httpStatuses: Record<ErrorStatus, number> = {
+/** The HTTP status of each kind of error. */
+export const httpStatuses: Record<ErrorStatus, number> = {
   invalid: 400,
   unauthenticated: 401,
   forbidden: 403,
@@ -24,7 +26,17 @@ export interface HttpServerOptions {
   readonly trustedProxies?: readonly string[];
   /** Beyond so many, connections over which no good secret came are ended, the oldest first. Default: no bound. */
   readonly maxConnections?: number;
+  /** With what it shows who it is; absent: plain HTTP. */
+  readonly tls?: Tls | undefined;
 }
+
+const connections = {
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1024,
+  // Node refuses a request without Host by itself, with an empty answer.
+  requireHostHeader: false,
+};
 
 /**
  * Fastify as every room wants it: errors as `{ error: { code, message, detail? } }`, bounded bodies and times, no
@@ -32,7 +44,7 @@ export interface HttpServerOptions {
  */
 export function createHttpServer(
   onBug: (thrown: unknown) => void,
-  { tracing, trustedProxies = [], maxConnections }: HttpServerOptions = {},
+  { tracing, trustedProxies = [], maxConnections, tls }: HttpServerOptions = {},
 ): FastifyInstance {
   const http = fastify({
     bodyLimit: 1 << 20,
@@ -41,17 +53,12 @@ export function createHttpServer(
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
-    http: {
-      headersTimeout: 10_000,
-      connectionsCheckingInterval: 2_000,
-      maxHeaderSize: 16 * 1024,
-      // Node refuses a request without Host by itself, with an empty answer.
-      requireHostHeader: false,
-    },
+    // Browsers and libraries have no certificates: who comes by HTTP shows a key or a token.
+    ...(tls?.own === undefined ? { http: connections } : { https: { ...tls.own, ...connections } }),
     routerOptions: { maxParamLength: 512 },
     clientErrorHandler: tellParserError,
     frameworkErrors: (thrown, _request, reply) => void tellError(thrown, reply as FastifyReply, onBug),
-  });
+  }) as unknown as FastifyInstance;
   if (maxConnections !== undefined) boundConnections(http.server, maxConnections);
   answerRawErrors(http.server);
   http.addHook('onRequest', (request, _reply, done) => {

@@ -43,3 +43,5 @@ export { warmUp } from './warm-up.js';
 export { createHttpServer } from './http-server.js';
 export { eventLogOptions, settleTopics, topicDifferences } from './engines.js';
 export { readHostConfig, tokensFileName, type HostConfig } from './host.config.js';
+export { loopbackHostOnly } from './host-header.js';
+export { readTls, type Tls, type TlsSettings } from './tls.js';

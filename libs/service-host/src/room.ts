@@ -22,6 +22,11 @@ export interface Host {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** True when nothing is meant to be public (loopback only). */
   readonly loopback: boolean;
+  /**
+   * Where this machine reaches the process over HTTP. Throws while the port is not known: RAPPORT_HTTP_PORT=0 takes a
+   * free one only when the process listens.
+   */
+  readonly httpUrl: () => string;
 }
 
 /** Nest's injection token for the Host. */

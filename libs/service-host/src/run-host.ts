@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { join, resolve } from 'node:path';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,7 +8,7 @@ import swagger from '@fastify/swagger';
 import { topics } from '@rapport/contracts';
 import { systemClock, VirtualClock } from '@rapport/kernel';
 import { loadPlaybook } from '@rapport/playbook';
-import { createTelemetry, openTracing, type Telemetry } from '@rapport/telemetry';
+import { createTelemetry, openTracing } from '@rapport/telemetry';
 import type { GuardedDoor } from './access/access.grpc.js';
 import { mountAccess } from './access/access.http.js';
 import { serviceToken } from './access/gate.js';
@@ -22,7 +21,9 @@ import { openEngines } from './engines.js';
 import { readHostConfig, tokensFileName, type HostConfig } from './host.config.js';
 import { GrpcServer } from './grpc-server.js';
 import { createHttpServer } from './http-server.js';
+import { listenForMetrics } from './metrics-server.js';
 import { mountOperations, notReady } from './operations.routes.js';
+import { readTls, type Tls } from './tls.js';
 import { HOST, Rooms, type Host } from './room.js';
 import { Starting } from './starting.js';
 import { unsaidSources } from './write-keys.js';
@@ -86,6 +87,7 @@ class HostFastifyAdapter extends FastifyAdapter {
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = readHostConfig(options.environment);
+  const tls = readTls(config);
   const endpoint = config.OTEL_EXPORTER_OTLP_ENDPOINT;
   const opened: { close(): Promise<void> | void }[] = [];
   const engines = openEngines(config, opened);
@@ -98,6 +100,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     processMetrics: true,
     ...(endpoint === undefined ? {} : { tracing: await openTracing(options.service, endpoint) }),
   });
+  const listening: Listening = {};
   try {
     const playbook = await loadPlaybook(resolve(config.RAPPORT_PLAYBOOK_DIR));
     const { log, store } = await engines;
@@ -110,6 +113,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const calls = createCalls({
       addressOf: addressesFrom(options.environment),
       apiToken: serviceToken(credentials.apiToken),
+      tls,
     });
     opened.push(calls);
     const host: Host = {
@@ -123,13 +127,29 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
       calls,
       environment: options.environment,
       loopback: config.loopback,
+      httpUrl: () =>
+        localHttpUrl(schemeOf(tls), config.RAPPORT_HOST, listening.httpPort ?? config.RAPPORT_HTTP_PORT),
     };
-    return await open(host, health, config, options, opened);
+    return await open(host, health, config, tls, options, opened, listening);
   } catch (thrown) {
     await Promise.allSettled([engines]);
     for (const part of opened.reverse()) await part.close();
     throw thrown;
   }
+}
+
+const schemeOf = (tls: Tls | undefined): string => (tls?.own === undefined ? 'http' : 'https');
+
+/** What is known only once the process listens. */
+interface Listening {
+  httpPort?: number;
+}
+
+/** An address that binds everywhere is reached from this machine by loopback. */
+function localHttpUrl(scheme: string, host: string, port: number): string {
+  if (port === 0) throw new Error('the HTTP port is a free one and known only once the process listens');
+  const name = ['0.0.0.0', '::', ''].includes(host) ? '127.0.0.1' : host;
+  return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 /** RAPPORT_<ROOM>_GRPC, `host:port`: where a service listens that lives in another process. */
@@ -143,6 +163,7 @@ function addressesFrom(
     'rapport.models.v1.ModelsService': 'RAPPORT_MODELS_GRPC',
     'rapport.orchestrator.v1.DecisionsService': 'RAPPORT_ORCHESTRATOR_GRPC',
     'rapport.orchestrator.v1.JourneysService': 'RAPPORT_ORCHESTRATOR_GRPC',
+    'rapport.orchestrator.v1.MessagesService': 'RAPPORT_ORCHESTRATOR_GRPC',
   };
   return (fullName) => environment[variables[fullName] ?? ''];
 }
@@ -151,8 +172,10 @@ async function open(
   host: Host,
   health: EngineHealth,
   config: HostConfig,
+  tls: Tls | undefined,
   options: RunHostOptions,
   opened: { close(): Promise<void> | void }[],
+  listening: Listening,
 ): Promise<RunningHost> {
   const startedAtMs = Date.now();
   tellUnsaidKinds(host);
@@ -163,6 +186,7 @@ async function open(
     tracing: host.telemetry.tracing,
     trustedProxies: config.trustedProxies,
     maxConnections: config.RAPPORT_HTTP_MAX_CONNECTIONS,
+    tls,
   });
   const doors = (): readonly GuardedDoor[] => [...routes, ...grpc.doors];
   const access = openAccess({
@@ -215,13 +239,26 @@ async function open(
     maxInFlightBytes: config.RAPPORT_GRPC_MAX_IN_FLIGHT_BYTES,
     messageTimeoutMs: config.RAPPORT_GRPC_MESSAGE_TIMEOUT,
     writeTimeoutMs: config.RAPPORT_GRPC_WRITE_TIMEOUT,
+    tls,
     onBug,
   });
   const grpcPort = await grpc.listen(config.RAPPORT_HOST, config.RAPPORT_GRPC_PORT);
   opened.push({ close: () => grpc.stop(config.RAPPORT_STOP_GRACE) });
   await app.listen(config.RAPPORT_HTTP_PORT, config.RAPPORT_HOST);
+  listening.httpPort = (http.server.address() as AddressInfo).port;
   opened.push({ close: () => app.close() });
-  const metrics = await listenForMetrics(host.telemetry, config);
+  const metrics = await listenForMetrics({
+    telemetry: host.telemetry,
+    environment: host.environment,
+    loopback: config.loopback,
+    authorize: (authorization, address) => {
+      const approach = { authorization, address, door: 'GET /metrics' };
+      access.gate.judge(access.gate.recognise(approach), 'operate', approach);
+    },
+    tls,
+    host: config.RAPPORT_HOST,
+    port: config.RAPPORT_METRICS_PORT,
+  });
   opened.push({ close: () => void metrics.close() });
   for (const room of all) {
     await room.start();
@@ -239,6 +276,7 @@ async function open(
   if (host.log.admitted === undefined) await grpc.reflect();
   else void host.log.admitted().then(() => grpc.reflect().catch(onBug));
 
+  const scheme = schemeOf(tls);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     clearInterval(watch);
@@ -256,9 +294,9 @@ async function open(
   return {
     host,
     rooms,
-    httpUrl: `http://${config.RAPPORT_HOST}:${httpPort}`,
+    httpUrl: `${scheme}://${config.RAPPORT_HOST}:${httpPort}`,
     grpcAddress: `${config.RAPPORT_HOST}:${grpcPort}`,
-    metricsUrl: `http://${config.RAPPORT_HOST}:${(metrics.address() as AddressInfo).port}/metrics`,
+    metricsUrl: `${scheme}://${config.RAPPORT_HOST}:${(metrics.address() as AddressInfo).port}/metrics`,
     stopGraceMs: config.RAPPORT_STOP_GRACE,
     settle,
     stop: () => (stopping ??= stop()),
@@ -288,24 +326,4 @@ async function settleRooms(host: Host, rooms: Rooms): Promise<string> {
     if (after === before) return after;
     before = after;
   }
-}
-
-async function listenForMetrics(
-  telemetry: Telemetry,
-  config: HostConfig,
-): Promise<ReturnType<typeof createServer>> {
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end('expected /metrics\n');
-      return;
-    }
-    void telemetry.registry.metrics().then((text) => {
-      response.writeHead(200, { 'content-type': telemetry.registry.contentType }).end(text);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.RAPPORT_METRICS_PORT, config.RAPPORT_HOST, resolve);
-  });
-  return server;
 }

@@ -4,3 +4,4 @@ export {
   type StartPlatformOptions,
   type TestPlatform,
 } from './start-platform.js';
+export { makeTestCertificates, type TestCertificates } from './test-certificates.js';

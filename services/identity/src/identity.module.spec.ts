@@ -81,6 +81,7 @@ async function open(): Promise<void> {
     calls: createCalls({ addressOf: () => undefined, apiToken }),
     environment: {},
     loopback: true,
+    httpUrl: () => 'http://127.0.0.1:8080',
   };
   room = createIdentityRoom(host);
   await room.start();

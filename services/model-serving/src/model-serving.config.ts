@@ -15,3 +15,11 @@ export type ModelServingConfig = ReturnType<typeof readModelServingConfig>;
 export function readModelServingConfig(environment: Readonly<Record<string, string | undefined>>) {
   return readConfig(schema, environment);
 }
+
+/** What of this process's environment a model's process needs to find its libraries. */
+export function librariesEnvironment(): NodeJS.ProcessEnv {
+  const names = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot', 'TMPDIR', 'TEMP'];
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}

@@ -145,7 +145,7 @@ describe('deciding', () => {
     expect(counts['b']).toBeGreaterThan(60);
   });
 
-  it('goes without a tactic whose content cannot be rendered, and gives its place back', async () => {
+  it('goes without a tactic whose content cannot be rendered, before anything else is looked at', async () => {
     const broken = [{ name: 'x', content: { headline: '{% for i in (1..1000000000) %}x{% endfor %}' } }];
     world = await openTemporaryRoom(
       playbook({ tactics: [tactic('broken', { variants: broken, caps: [{ max: 1, per: '1d' }] })] }),
@@ -154,8 +154,8 @@ describe('deciding', () => {
     const room = await world.start();
     for (let again = 0; again < 2; again++) {
       const answer = await ask(room, 'user_id:ada');
-      expect(answer).toMatchObject({ rung: 'fallback', candidates: [{ outcome: 'suppressed' }] });
-      expect(answer.candidates[0]?.reason).toContain('its content could not be rendered');
+      expect(answer).toMatchObject({ rung: 'fallback', candidates: [{ outcome: 'not_eligible' }] });
+      expect(answer.candidates[0]?.reason).toContain('variant x: its content cannot be rendered');
     }
   });
 

@@ -1,5 +1,6 @@
 // In: a person as known, the tactics to choose among, an instant. Out: a Decision with a reason for every candidate.
-// Order of the steps: consent, eligibility, history (suppressed) -> holdout -> ranking -> caps, best first -> content.
+// Order of the steps: consent, eligibility, history (suppressed), content that can be filled -> holdout -> ranking -> caps,
+// best first -> content. What keeps somebody from a tactic stands before the holdout, so that both arms lose the same people.
 // Concurrency: caps are reserved in one document per person by compare-and-set, so any number may decide at once.
 // Failure: models and items that do not answer are done without (rung `rule`, no items); a store that does not answer
 // fails the decision, and a place that was reserved for it is given back when the ledger shows that it never was made.
@@ -19,7 +20,9 @@ import type { CapLedger, Reserved } from './ports/cap-ledger.js';
 import type { ContentRenderer, Links } from './ports/content-renderer.js';
 import type { ItemRecommender } from './ports/item-recommender.js';
 import type { PersonReader } from './ports/person-reader.js';
-import { fillContent, type Filled } from './steps/fill-content.js';
+import type { RefusalBook } from './ports/refusal-book.js';
+import { findMailStanding, type MailStanding } from './steps/ask-mail.js';
+import { draftContent, fillContent, type Draft, type Filled } from './steps/fill-content.js';
 import { scoreModels, type Scores } from './steps/score-models.js';
 
 /** One decision to make. */
@@ -45,6 +48,7 @@ export interface DecidePorts {
   readonly scorer: CandidateScorer;
   readonly recommender: ItemRecommender;
   readonly caps: CapLedger;
+  readonly refusals: RefusalBook;
   readonly renderer: ContentRenderer;
   readonly links: Links;
   readonly playbookVersion: string;
@@ -68,21 +72,18 @@ export const fallbackTactic = 'fallback';
 export function createDecide(ports: DecidePorts): Decide {
   return async (input) => {
     const left: CandidateOutcome[] = [];
-    const eligible = await keepEligible(ports, input, left);
+    const mail = input.tactics.some(({ channelKind }) => channelKind === 'email')
+      ? await findMailStanding(ports, input.person)
+      : undefined;
+    const drafts = await keepFillable(ports, input, await keepEligible(ports, input, mail, left), left);
+    const eligible = [...drafts.keys()];
     const scores = await scoreModels(ports, input.person, eligible);
     const ranked = rank(eligible, scores.byModel);
-    const { winner, stood } = await walk(ports, input, ranked, left);
+    const { winner, stood } = await walk(ports, input, mail?.mailbox, ranked, left);
     const best = ranked[0];
-    const filled = winner && (await fillContent(ports, input, winner.tactic));
-    if (filled?.kind === 'broken') {
-      left.push({
-        tactic: filled.tactic,
-        variant: filled.variant,
-        outcome: 'suppressed',
-        reason: filled.reason,
-      });
-      await ports.caps.release(input.person.profileId, input.decisionId);
-    } else if (filled && winner) left.push(chosenOutcome(winner, filled));
+    const filled =
+      winner && (await fillContent(ports, input, winner.tactic, drafts.get(winner.tactic) ?? {}));
+    if (filled && winner) left.push(chosenOutcome(winner, filled));
     const record = toRecord(ports, input, {
       candidates: left,
       filled,
@@ -97,6 +98,7 @@ export function createDecide(ports: DecidePorts): Decide {
 async function keepEligible(
   ports: DecidePorts,
   input: DecideInput,
+  mail: MailStanding | undefined,
   left: CandidateOutcome[],
 ): Promise<readonly Tactic[]> {
   const { person, atMs } = input;
@@ -106,6 +108,7 @@ async function keepEligible(
     atMs,
     placement: input.placement,
     ignoreSegment: input.ignoreSegment === true,
+    ...(mail === undefined ? {} : { mail }),
   };
   for (const tactic of input.tactics) {
     const refusal = refusalByProfile(tactic, question);
@@ -128,6 +131,23 @@ async function keepEligible(
   });
 }
 
+/** The tactics whose content can be filled, in their order, each with what was filled already. */
+async function keepFillable(
+  ports: DecidePorts,
+  input: DecideInput,
+  eligible: readonly Tactic[],
+  left: CandidateOutcome[],
+): Promise<ReadonlyMap<Tactic, Draft>> {
+  const drafted = await Promise.all(eligible.map(async (tactic) => draftContent(ports, input, tactic)));
+  const drafts = new Map<Tactic, Draft>();
+  for (const [index, tactic] of eligible.entries()) {
+    const draft = drafted[index] ?? {};
+    if ('outcome' in draft) left.push(draft);
+    else drafts.set(tactic, draft);
+  }
+  return drafts;
+}
+
 /**
  * Holdout first, for every eligible candidate: both arms of its measurement are then met on the same terms, whatever
  * else is shown. The best of the others whose caps have room is chosen; what stands behind it was outranked.
@@ -135,6 +155,7 @@ async function keepEligible(
 async function walk(
   ports: DecidePorts,
   input: DecideInput,
+  mailbox: string | undefined,
   ranked: readonly Ranked[],
   left: CandidateOutcome[],
 ): Promise<{ readonly winner: Ranked | undefined; readonly stood: Promise<boolean> }> {
@@ -144,7 +165,7 @@ async function walk(
     left.push(outcome(tactic, score, 'holdout', tactic.heldOutReason));
     return false;
   });
-  const { answer, stood } = await reserveFirst(ports, input, contenders);
+  const { answer, stood } = await reserveFirst(ports, input, mailbox, contenders);
   const { granted, refusals } = answer;
   const winner = contenders[granted];
   const outranked = `${winner?.tactic.name ?? ''} goes first`;
@@ -163,6 +184,7 @@ async function walk(
 async function reserveFirst(
   ports: DecidePorts,
   { person, decisionId, atMs }: DecideInput,
+  mailbox: string | undefined,
   contenders: readonly Ranked[],
 ): Promise<Reserved> {
   const [first] = contenders;
@@ -174,6 +196,7 @@ async function reserveFirst(
     atMs,
     timezone: person.timezone,
     contenders: contenders.map(({ tactic }) => tactic),
+    ...(mailbox === undefined ? {} : { mailbox }),
   });
 }
 
@@ -210,7 +233,7 @@ interface Findings {
 function toRecord(ports: DecidePorts, input: DecideInput, findings: Findings): DecisionRecord {
   const { filled, winner, scores, holdout, candidates } = findings;
   const { fallback, journey } = input;
-  const chosen = filled?.kind === 'filled' ? filled : undefined;
+  const chosen = filled;
   const rung = chosen ? (winner?.score === undefined ? 'rule' : 'model') : fallback ? 'fallback' : 'none';
   return {
     decisionId: input.decisionId,

@@ -8,11 +8,17 @@ import {
   unpublishedCollection,
 } from './adapters/document-decision-ledger.js';
 import { EventLogDecisionFeed } from './adapters/event-log-decision-feed.js';
+import {
+  DocumentRefusalBook,
+  mailboxKeyCollection,
+  refusalCollection,
+} from './adapters/document-refusal-book.js';
 import { LateCollection } from './adapters/late-collection.js';
 import { createLiquidContentRenderer } from './adapters/liquid-content-renderer.js';
 import { createModelsCandidateScorer } from './adapters/models-candidate-scorer.js';
 import { createModelsItemRecommender } from './adapters/models-item-recommender.js';
 import { createProfilesPersonReader } from './adapters/profiles-person-reader.js';
+import { SecretsFile } from './adapters/secrets-file.js';
 import { SignedLinks } from './adapters/signed-links.js';
 import { createDecide } from './decide.pipeline.js';
 import { longestWindowMs } from './domain/caps.js';
@@ -22,7 +28,9 @@ import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import type { CapLedger } from './ports/cap-ledger.js';
 import type { DecisionLedger } from './ports/decision-ledger.js';
 import type { PersonReader } from './ports/person-reader.js';
+import type { RefusalBook } from './ports/refusal-book.js';
 import { createAnswer, type Answer } from './steps/answer-request.js';
+import { createAskMail, type AskMail } from './steps/ask-mail.js';
 import { createMakeDecision } from './steps/make-decision.js';
 import { createTakeStep, type TakeStep } from './steps/take-step.js';
 
@@ -36,6 +44,9 @@ export interface DecisionParts {
   readonly ledger: DecisionLedger;
   readonly feed: EventLogDecisionFeed;
   readonly links: SignedLinks;
+  readonly refusals: RefusalBook;
+  /** Why a mail must not go to the address it was made for, as things are now; for asking before every try. */
+  readonly askMail: AskMail;
   open(): Promise<void>;
 }
 
@@ -76,11 +87,16 @@ export function createDecisionParts(
     longestWindowMs(tactics.flatMap((tactic) => tactic.caps)),
     () => host.clock.now(),
   );
+  const publicUrl = config.RAPPORT_PUBLIC_URL?.replace(/\/$/, '');
   const links = new SignedLinks({
-    publicUrl: config.RAPPORT_PUBLIC_URL.replace(/\/$/, ''),
+    publicUrl: () => publicUrl ?? host.httpUrl(),
     shopUrl: config.RAPPORT_SHOP_URL,
-    secret: config.RAPPORT_UNSUBSCRIBE_SECRET ?? host.credentials.apiToken,
+    secrets: () => config.RAPPORT_UNSUBSCRIBE_SECRETS ?? new SecretsFile(config.RAPPORT_DATA_DIR).forLinks(),
+    validMs: config.RAPPORT_UNSUBSCRIBE_LINK_AGE,
   });
+  const mailRefusals = new LateCollection(refusalCollection);
+  const mailboxKeys = new LateCollection(mailboxKeyCollection);
+  const refusals = new DocumentRefusalBook(mailRefusals, mailboxKeys);
   const onDegraded = (part: string, cause: string): void => {
     metrics.degraded(part);
     host.telemetry.log.warn({ part, cause }, 'a decision was made without a part of it');
@@ -90,6 +106,7 @@ export function createDecisionParts(
     scorer: createModelsCandidateScorer(host.calls),
     recommender: createModelsItemRecommender(host.calls),
     caps,
+    refusals,
     renderer: createLiquidContentRenderer(tactics),
     links,
     playbookVersion: host.playbook.version,
@@ -113,14 +130,18 @@ export function createDecisionParts(
     people,
     makeDecision,
     links,
+    refusals,
     book,
     urlOf: (channel) => urls.get(channel),
     decisionIdOf,
     messageIdOf,
   });
   const open = async (): Promise<void> => {
-    await Promise.all([decisions, unpublished, reservations].map((each) => each.open(host.store)));
+    const opening = [decisions, unpublished, reservations, mailRefusals, mailboxKeys];
+    await Promise.all(opening.map((each) => each.open(host.store)));
+    await refusals.open();
     await feed.recover();
   };
-  return { book, people, answer, takeStep, caps, ledger, feed, links, open };
+  const askMail = createAskMail({ people, refusals });
+  return { book, people, answer, takeStep, caps, ledger, feed, links, refusals, askMail, open };
 }

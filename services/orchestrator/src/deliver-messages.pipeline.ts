@@ -1,37 +1,84 @@
 // In: messages.requested.v1, one group per channel (`deliver-<channel>`), and the clock for tries after the first.
-// Out: deliveries.recorded.v1, key profileId. Order: within a batch messages go out side by side.
-// A message is claimed by its messageId before it is sent: a repeat of the record sends nothing.
-// Failure: what may work later is tried again with growing waits from a durable timer, so no partition is held up;
-// after the last try it is recorded as failed. A crash between sending and writing sends again under the same id.
-import type { Delivery, RequestedMessage } from '@rapport/contracts';
-import { messageOf, sparing, type Clock } from '@rapport/kernel';
+// Out: deliveries.recorded.v1, key profileId. Order: none; each destination has a lane of its own (steps/delivery-lanes.ts).
+// A record becomes a waiting message in the store and its position is committed; what is sent is read from the store.
+// Before every try steps/still-wanted.ts is asked. Each result is written, durable, before its place in flight is free:
+// a crash repeats at most what was in flight, under the same id. A message once stored is sent by no second record.
+// Failure: tried again with growing waits for as long as configured, then `failed`; an operator may have it replayed.
+import type { RequestedMessage } from '@rapport/contracts';
+import { fitsKeys, fnv1a32, isPoison, messageOf, type Clock, type Random } from '@rapport/kernel';
+import { nextTryMs } from './domain/retries.js';
 import type { Channel, SendResult } from './ports/channel.js';
-import type { DeliveryState, DeliveryStore, StoredDelivery } from './ports/delivery-store.js';
+import type { DeliveryState, DeliveryStore, EndReason, StoredDelivery } from './ports/delivery-store.js';
+import { DeliveryLanes, type Attempted } from './steps/delivery-lanes.js';
+import type { FinishMessages } from './steps/finish-messages.js';
+import type { StillWanted } from './steps/still-wanted.js';
 
 export interface DeliverMessagesPorts {
   readonly name: string;
   readonly channel: Channel;
   readonly store: DeliveryStore;
-  /** Resolves when the deliveries are durable in `deliveries.recorded.v1`. */
-  readonly record: (deliveries: readonly Delivery[]) => Promise<void>;
-  /** Puts a message that cannot be gone on with into `events.rejected.v1`; resolves when it is durable. */
-  readonly reject: (state: DeliveryState, thrown: unknown) => Promise<void>;
+  readonly stillWanted: StillWanted;
+  readonly finish: FinishMessages;
   readonly clock: Clock;
-  /** Waits before the tries after the first. */
-  readonly retryWaitsMs: readonly number[];
-  readonly onDue: (partition: number, dueMs: number) => void;
-  readonly onSent: (outcome: SendResult['outcome']) => void;
+  readonly random: Random;
+  /** For how long a message is tried. */
+  readonly retryForMs: number;
+  /** Messages in flight at a time. */
+  readonly atOnce: number;
+  readonly onTried: (outcome: SendResult['outcome']) => void;
+  readonly onEnded: (state: DeliveryState) => void;
+  readonly onFailure: (thrown: unknown) => void;
 }
 
-/** Messages of one channel that are in flight at a time, per partition. */
-const sideBySide = 8;
 const page = 200;
+const afterFailureMs = 1_000;
+/** Longer names of destinations share a lane with others: an index key has to hold them. */
+const longestDestinationBytes = 255;
+
+/** Whether a request is the one that an operator made after the message had ended. */
+const isReplay = ({ state, replays }: DeliveryState, { replay = 0 }: RequestedMessage): boolean =>
+  replay > replays && (state === 'failed' || state === 'cancelled');
+
+const noMessage = { reason: 'unreadable', detail: 'its content is no longer kept' } as const;
 
 /** Delivers the messages of one channel. */
 export class DeliverMessages {
-  constructor(readonly ports: DeliverMessagesPorts) {}
+  readonly #lanes: DeliveryLanes;
+  /** Ended, and what follows from it not yet done. */
+  #ended: StoredDelivery[] = [];
+  #finishing: Promise<void> | undefined;
+  #isStopped = false;
 
-  /** Sends what was not sent yet of a batch. */
+  constructor(readonly ports: DeliverMessagesPorts) {
+    this.#lanes = new DeliveryLanes({
+      channel: ports.name,
+      clock: ports.clock,
+      store: ports.store,
+      atOnce: ports.atOnce,
+      attempt: async (one) => this.#attempt(one),
+      onFailure: ports.onFailure,
+    });
+  }
+
+  /** A partition is ours now: what a crash left unfinished is finished, what waits goes out. */
+  async take(partition: number): Promise<void> {
+    for (;;) {
+      const left = await this.ports.store.unrecorded(this.ports.name, partition, page);
+      if (left.length === 0) break;
+      await this.ports.finish(left);
+    }
+    await this.#lanes.take(partition);
+  }
+
+  knows(partition: number): boolean {
+    return this.#lanes.knows(partition);
+  }
+
+  drop(partition: number): void {
+    this.#lanes.drop(partition);
+  }
+
+  /** Takes a batch in: resolves when what is new in it waits durably. */
   async deliver(partition: number, requested: readonly RequestedMessage[]): Promise<void> {
     const byId = new Map<string, RequestedMessage>();
     for (const message of requested) {
@@ -40,86 +87,99 @@ export class DeliverMessages {
     const messages = [...byId.values()];
     if (messages.length === 0) return;
     const stored = await this.ports.store.getMany(messages.map(({ messageId }) => messageId));
-    const open = messages.flatMap((message, index): StoredDelivery[] => {
+    const fresh: StoredDelivery[] = [];
+    for (const [index, message] of messages.entries()) {
       const known = stored[index];
-      // `claimed` is our own doing before a crash: whether it went out is not known, so it goes again.
-      if (known !== undefined && known.state.state !== 'claimed') return [];
-      return [known ?? { state: this.#claim(partition, message), version: 0 }];
-    });
-    const fresh = open.filter(({ version }) => version === 0);
+      if (known !== undefined && !isReplay(known.state, message)) continue;
+      // What follows from the end before must not come after the new beginning.
+      const isUnfinished = known?.state.unrecorded !== undefined;
+      if (isUnfinished) await this.ports.finish([known]);
+      const version = known === undefined ? 0 : known.version + (isUnfinished ? 1 : 0);
+      fresh.push({ state: this.#waiting(partition, message), version });
+    }
     const stood = await this.ports.store.write(fresh);
-    const lost = new Set(fresh.filter((_, index) => stood[index] !== true));
-    const mine = open
-      .filter((one) => !lost.has(one))
-      .map(({ state, version }) => ({ state, version: version === 0 ? 1 : version }));
-    await this.#send(mine);
+    const written = fresh.filter((_, index) => stood[index] === true);
+    this.#lanes.offer(written.map(({ state, version }) => ({ state, version: version + 1 })));
   }
 
-  /** Tries again what is due up to and with an instant; answers how many. */
-  async fireDue(partition: number, untilMs: number): Promise<number> {
+  /** Resolves when everything due was tried and what followed is done; answers how many tries that took. */
+  async settle(): Promise<number> {
     for (let tried = 0; ;) {
-      const due = await this.ports.store.due(this.ports.name, partition, untilMs, page);
-      if (due.length === 0) return tried;
-      await this.#send(due);
-      tried += due.length;
+      const more = await this.#lanes.settle();
+      tried += more;
+      await this.#finishing;
+      if (more === 0 && this.#finishing === undefined) return tried;
     }
   }
 
-  /** Records what a crash left unrecorded. */
-  async rerecord(partition: number): Promise<void> {
-    for (;;) {
-      const left = await this.ports.store.unrecorded(this.ports.name, partition, page);
-      if (left.length === 0) return;
-      await this.#record(left);
-    }
+  /** Sends nothing more; resolves when what is in flight has ended. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#lanes.stop();
+    await this.#finishing;
   }
 
-  /** What the log can never take of an end stays in the store and the rejected topic alone. */
-  async #leaveUnrecorded({ state, version }: StoredDelivery, thrown: unknown): Promise<void> {
-    await this.ports.reject(state, thrown);
-    const { unrecorded: _unrecorded, ...rest } = state;
-    await this.ports.store.write([{ state: rest, version }]);
-  }
-
-  #claim(partition: number, message: RequestedMessage): DeliveryState {
-    const { messageId, profileId, channel } = message;
+  #waiting(partition: number, message: RequestedMessage): DeliveryState {
+    const { messageId, profileId, channel, tactic } = message;
     const atMs = this.ports.clock.now();
+    const named = this.ports.channel.destinationOf(message);
+    const isKey = fitsKeys(named) && Buffer.byteLength(named) <= longestDestinationBytes;
     return {
       messageId,
       profileId,
       channel,
       partition,
-      state: 'claimed',
+      tactic,
+      destination: isKey ? named : `#${fnv1a32(named)}`,
+      state: 'waiting',
       attempts: 0,
       detail: '',
+      sinceMs: atMs,
       atMs,
+      dueMs: atMs,
       message,
+      replays: message.replay ?? 0,
     };
   }
 
-  async #send(claimed: readonly StoredDelivery[]): Promise<void> {
-    const after: StoredDelivery[] = [];
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      for (let one = claimed[next++]; one !== undefined; one = claimed[next++]) {
-        const result = await this.#try(one.state);
-        this.ports.onSent(result.outcome);
-        after.push({ state: this.#after(one.state, result), version: one.version });
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(sideBySide, claimed.length) }, worker));
-    const stood = await this.ports.store.write(after);
-    const written = after.flatMap(({ state, version }, index) =>
-      stood[index] === true ? [{ state, version: version + 1 }] : [],
-    );
-    for (const { state } of written) {
-      if (state.dueMs !== undefined) this.ports.onDue(state.partition, state.dueMs);
+  async #attempt({ state, version }: StoredDelivery): Promise<Attempted> {
+    const { message } = state;
+    const refusal = message === undefined ? noMessage : await this.#refusal(state, message);
+    if (message === undefined || refusal !== undefined) {
+      const { dueMs: _due, ...rest } = state;
+      const { reason, detail } = refusal ?? noMessage;
+      const end = reason === 'unreadable' ? 'failed' : 'cancelled';
+      await this.#end({ ...rest, state: end, reason, detail, atMs: this.ports.clock.now() }, version);
+      return { destination: 'unasked' };
     }
-    await this.#record(written.filter(({ state }) => state.unrecorded !== undefined));
+    const result = await this.#send(message);
+    this.ports.onTried(result.outcome);
+    const after = this.#after(state, message, result);
+    const destination = result.outcome === 'later' ? 'unwilling' : 'willing';
+    if (after.state !== 'waiting') {
+      await this.#end(after, version);
+      return { destination };
+    }
+    const [stood] = await this.ports.store.write([{ state: after, version }]);
+    return stood === true && after.dueMs !== undefined
+      ? { destination, dueMs: after.dueMs }
+      : { destination };
   }
 
-  async #try({ message }: DeliveryState): Promise<SendResult> {
-    if (message === undefined) return { outcome: 'failed', detail: 'the message is no longer kept' };
+  /** Why it is not sent. What cannot be looked at now is asked again; what never can be must not hold up its lane. */
+  async #refusal(
+    { attempts, replays }: DeliveryState,
+    message: RequestedMessage,
+  ): Promise<{ readonly reason: EndReason; readonly detail: string } | undefined> {
+    try {
+      return await this.ports.stillWanted({ message, attempts, replays });
+    } catch (thrown) {
+      if (!isPoison(thrown)) throw thrown;
+      return { reason: 'unreadable', detail: `whether it may be sent cannot be said: ${messageOf(thrown)}` };
+    }
+  }
+
+  async #send(message: RequestedMessage): Promise<SendResult> {
     try {
       return await this.ports.channel.send(message);
     } catch (thrown) {
@@ -127,49 +187,52 @@ export class DeliverMessages {
     }
   }
 
-  #after(before: DeliveryState, result: SendResult): DeliveryState {
+  #after(before: DeliveryState, message: RequestedMessage, result: SendResult): DeliveryState {
     const attempts = before.attempts + 1;
-    const waitMs = this.ports.retryWaitsMs[attempts - 1];
     const atMs = this.ports.clock.now();
-    const { dueMs: _due, message, ...rest } = before;
-    if (result.outcome === 'later' && waitMs !== undefined && message !== undefined) {
-      const dueMs = atMs + waitMs;
-      return { ...rest, state: 'waiting', attempts, detail: result.detail, atMs, dueMs, message };
+    const { outcome, detail } = result;
+    const { dueMs: _due, message: _message, ...rest } = before;
+    const after = { ...rest, attempts, detail, atMs };
+    if (outcome === 'sent') return { ...after, state: 'sent' };
+    if (outcome === 'failed') return { ...after, state: 'failed', reason: 'refused', message };
+    const { sinceMs } = before;
+    const { retryAfterMs = 0 } = result;
+    const tried = { attempts, nowMs: atMs, sinceMs, forMs: this.ports.retryForMs, retryAfterMs };
+    const dueMs = nextTryMs(tried, this.ports.random);
+    if (dueMs !== undefined) return { ...after, state: 'waiting', dueMs, message };
+    const given = `${detail}; given up after ${attempts} tries`;
+    return { ...after, state: 'failed', reason: 'given_up', detail: given, message };
+  }
+
+  async #end(ended: DeliveryState, version: number): Promise<void> {
+    const state = { ...ended, unrecorded: ended.partition };
+    const [stood] = await this.ports.store.write([{ state, version }]);
+    // Otherwise another worker took the partition over meanwhile and has said how it ended.
+    if (stood !== true) return;
+    this.ports.onEnded(state);
+    this.#ended.push({ state, version: version + 1 });
+    this.#finishSoon();
+  }
+
+  #finishSoon(): void {
+    if (this.#ended.length === 0 || this.#isStopped) return;
+    this.#finishing ??= this.#finish().finally(() => {
+      this.#finishing = undefined;
+      this.#finishSoon();
+    });
+  }
+
+  /** Finishes what has ended, together what came together. What is left at the end of the process the marks tell. */
+  async #finish(): Promise<void> {
+    while (this.#ended.length > 0 && !this.#isStopped) {
+      const some = this.#ended.splice(0, page);
+      try {
+        await this.ports.finish(some);
+      } catch (thrown) {
+        this.ports.onFailure(thrown);
+        this.#ended.unshift(...some);
+        await new Promise((resolve) => setTimeout(resolve, afterFailureMs));
+      }
     }
-    const tries =
-      result.outcome === 'later' ? `${result.detail}; given up after ${attempts} tries` : result.detail;
-    return {
-      ...rest,
-      state: result.outcome === 'sent' ? 'sent' : 'failed',
-      attempts,
-      detail: tries,
-      atMs,
-      unrecorded: before.partition,
-    };
-  }
-
-  async #record(ended: readonly StoredDelivery[]): Promise<void> {
-    await sparing(
-      ended,
-      async (some) => this.#recordAll(some),
-      async (one, thrown) => this.#leaveUnrecorded(one, thrown),
-    );
-  }
-
-  async #recordAll(ended: readonly StoredDelivery[]): Promise<void> {
-    await this.ports.record(ended.map(({ state }) => toDelivery(state)));
-    await this.ports.store.write(
-      ended.map(({ state: { unrecorded: _unrecorded, ...state }, version }) => ({ state, version })),
-    );
   }
 }
-
-const toDelivery = (state: DeliveryState): Delivery => ({
-  messageId: state.messageId,
-  profileId: state.profileId as Delivery['profileId'],
-  channel: state.channel,
-  outcome: state.state === 'sent' ? 'sent' : 'failed',
-  detail: state.detail,
-  attempts: state.attempts,
-  at: new Date(state.atMs).toISOString(),
-});

@@ -1,9 +1,10 @@
-import { cloudEventHeaders, encodeJson, topics, type RequestedMessage } from '@rapport/contracts';
+import { topics } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, VirtualClock } from '@rapport/kernel';
 import { rejectionsOf, type Host } from '@rapport/service-host';
 import { DocumentJourneyStore, journeyCollection } from './adapters/document-journey-store.js';
 import { DocumentLiftStore, outcomeCollection, sumsCollection } from './adapters/document-lift-store.js';
+import { createRequestMessages } from './adapters/event-log-message-requests.js';
 import { LateCollection } from './adapters/late-collection.js';
 import type { DecisionParts } from './decisions.module.js';
 import { readJourneys } from './domain/journeys.js';
@@ -13,6 +14,7 @@ import type { OrchestratorMetrics } from './orchestrator.metrics.js';
 import { RunJourneys } from './run-journeys.pipeline.js';
 import { awaitUpstream } from './steps/await-upstream.js';
 import { DueTimers, takenOver } from './steps/due-timers.js';
+import { createNoteRefusals, type NoteRefusals } from './steps/note-refusals.js';
 import { consumeProfileChanges, journeysStage } from './transport/profile-changes.consumer.js';
 
 /** How old the sums behind GET /v1/tactics may be. */
@@ -25,6 +27,7 @@ export class JourneyParts {
   readonly #host: Host;
   readonly #journeys: RunJourneys;
   readonly #lift: MeasureLift;
+  readonly #noteRefusals: NoteRefusals;
   readonly #timers: DueTimers;
   readonly #collections;
   readonly #rejections;
@@ -55,7 +58,7 @@ export class JourneyParts {
       takeStep: decisions.takeStep,
       caps: decisions.caps,
       feed: decisions.feed,
-      request: async (messages) => this.#request(messages),
+      request: createRequestMessages(host.log),
       reject: async (state, thrown) =>
         rejections.document(
           { collection: journeyCollection.name, id: state.profileId, content: state },
@@ -78,6 +81,7 @@ export class JourneyParts {
         ),
       onHandover: (partition) => this.#kick(partition),
     });
+    this.#noteRefusals = createNoteRefusals(decisions.refusals);
     this.#timers = new DueTimers({
       clock: host.clock,
       nextDue: async (partition) => this.store.nextDue(partition),
@@ -107,6 +111,7 @@ export class JourneyParts {
       log: this.#host.log,
       journeys: this.#journeys,
       lift: this.#lift,
+      noteRefusals: this.#noteRefusals,
       timers: this.#timers,
       rejections: this.#rejections,
       onFailure: (failure) => this.#failed(failure),
@@ -149,18 +154,6 @@ export class JourneyParts {
     } catch (thrown) {
       this.#host.telemetry.log.warn({ cause: messageOf(thrown) }, 'the sums of lifts are told later');
     }
-  }
-
-  async #request(messages: readonly RequestedMessage[]): Promise<void> {
-    if (messages.length === 0) return;
-    await this.#host.log.append(
-      topics.messagesRequested.name,
-      messages.map((message) => ({
-        key: message.profileId,
-        value: encodeJson(message),
-        headers: cloudEventHeaders('rapport.message.requested.v1', message.messageId, message.requestedAt),
-      })),
-    );
   }
 
   /** Where the partition is ours, its handovers are taken at once; otherwise its owner finds them with its next batch. */

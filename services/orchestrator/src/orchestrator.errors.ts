@@ -48,6 +48,22 @@ export const linkInvalid = (): RapportError =>
     'this unsubscribe link was not made here, or a part of it is missing; use the link of the message as it came',
   );
 
+/** Too many links are used at once. */
+export const unsubscribesBusy = (): RapportError =>
+  new RapportError(
+    'ORCHESTRATOR_UNSUBSCRIBES_BUSY',
+    'exhausted',
+    'more people unsubscribe at this moment than can be recorded at once; try again in a second',
+  );
+
+/** The file of secrets is there and cannot be used. */
+export const secretsUnreadable = (path: string, cause: string): RapportError =>
+  new RapportError(
+    'CONFIG_INVALID',
+    'invalid',
+    `${path}: expected { "unsubscribe": [{ "id", "secret" }], "webhooks": { } } as JSON, as the first start made it; ${cause}`,
+  );
+
 export const unsubscribeRefused = (detail: string): RapportError =>
   new RapportError(
     'ORCHESTRATOR_UNSUBSCRIBE_REFUSED',

@@ -8,6 +8,8 @@ export class OrchestratorMetrics {
   readonly #decide;
   readonly #degraded;
   readonly #deliveries;
+  readonly #ended;
+  readonly #sinkRepeats;
   readonly #late;
   readonly #newest: number[] = [];
   readonly #byChannel: Record<string, number> = {};
@@ -29,6 +31,15 @@ export class OrchestratorMetrics {
       'Tries to send a message, by channel and outcome.',
       ['channel', 'outcome'],
     );
+    this.#ended = telemetry.counter(
+      'rapport_orchestrator_messages_ended_total',
+      'Messages that ended, by channel, state (sent, failed, cancelled) and reason.',
+      ['channel', 'state', 'reason'],
+    );
+    this.#sinkRepeats = telemetry.counter(
+      'rapport_orchestrator_mail_sink_repeats_total',
+      'Mails that came in at the local sink with a Message-ID that it had already.',
+    );
     this.#late = telemetry.counter(
       'rapport_orchestrator_upstream_waits_exceeded_total',
       'Due steps that were decided although events received before them were still on their way.',
@@ -47,6 +58,14 @@ export class OrchestratorMetrics {
   tried(channel: string, outcome: string): void {
     this.#deliveries.inc({ channel, outcome });
     if (outcome === 'sent') this.#byChannel[channel] = (this.#byChannel[channel] ?? 0) + 1;
+  }
+
+  ended(channel: string, state: string, reason: string): void {
+    this.#ended.inc({ channel, state, reason });
+  }
+
+  sinkRepeat(): void {
+    this.#sinkRepeats.inc();
   }
 
   upstreamWaitExceeded(): void {

@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { decisionsProto, journeysProto } from '@rapport/contracts';
+import { decisionsProto, journeysProto, messagesProto } from '@rapport/contracts';
 import { messageOf, VirtualClock } from '@rapport/kernel';
 import {
   grpcBinding,
   HOST,
+  loopbackHostOnly,
   ownWriteKey,
   Rooms,
   type GrpcBinding,
@@ -12,16 +13,23 @@ import {
   type Room,
 } from '@rapport/service-host';
 import { answerJsonOf } from './adapters/record-json.js';
+import { createRequestMessages } from './adapters/event-log-message-requests.js';
 import { createIngestionUnsubscriber } from './adapters/ingestion-unsubscriber.js';
+import { senderOf } from './adapters/channels/email.js';
+import { unsubscribeIdOf } from './adapters/decision-ids.js';
 import { ChannelParts } from './channels.module.js';
 import { createDecisionParts, type DecisionParts } from './decisions.module.js';
 import { JourneyParts } from './journeys.module.js';
 import { readOrchestratorConfig, type OrchestratorConfig } from './orchestrator.config.js';
 import { OrchestratorMetrics } from './orchestrator.metrics.js';
+import { createLookUpMessages, type LookUpMessages } from './steps/look-up-messages.js';
+import { createUnsubscribe } from './steps/unsubscribe.js';
 import { DecisionsGrpc } from './transport/decisions.grpc.js';
 import { mountDecide } from './transport/decide.http.js';
 import { JourneysGrpc } from './transport/journeys.grpc.js';
 import { mountMail } from './transport/mail.http.js';
+import { MessagesGrpc } from './transport/messages.grpc.js';
+import { mountMessages } from './transport/messages.http.js';
 import { mountTactics } from './transport/tactics.http.js';
 import { mountUnsubscribe } from './transport/unsubscribe.http.js';
 
@@ -38,16 +46,23 @@ export class OrchestratorRoom implements Room {
   readonly #decisions: DecisionParts;
   readonly #journeys: JourneyParts;
   readonly #channels: ChannelParts;
+  readonly #messages: LookUpMessages;
   #sweep: NodeJS.Timeout | undefined;
   #isStarted = false;
 
   constructor(readonly host: Host) {
-    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels);
+    this.#config = readOrchestratorConfig(host.environment, host.playbook.channels, host.loopback);
     this.#metrics = new OrchestratorMetrics(host.telemetry);
     this.#decisions = createDecisionParts(host, this.#config, this.#metrics);
     this.#journeys = new JourneyParts(host, this.#config, this.#metrics, this.#decisions);
-    this.#channels = new ChannelParts(host, this.#config, this.#metrics);
+    this.#channels = new ChannelParts(host, this.#config, this.#metrics, this.#decisions);
     const { answer, ledger, people } = this.#decisions;
+    this.#messages = createLookUpMessages({
+      store: this.#channels.store,
+      people,
+      request: createRequestMessages(host.log),
+    });
+    const messages = new MessagesGrpc(this.#messages);
     const decisions = new DecisionsGrpc({ answer, ledger, clock: host.clock, onAnswered: this.#answered });
     const journeys = new JourneysGrpc({ store: this.#journeys.store, people });
     this.grpc = [
@@ -63,25 +78,35 @@ export class OrchestratorRoom implements Room {
         cancelInstance: 'journeys.write',
         simulate: 'journeys.read',
       }),
+      grpcBinding(messagesProto.MessagesServiceDefinition, messages, {
+        listMessages: 'messages.read',
+        replayMessages: 'messages.replay',
+      }),
     ];
   }
 
   routes = (http: FastifyInstance): void => {
-    const { answer, ledger, book, links, people } = this.#decisions;
+    const { answer, ledger, book, links, people, refusals } = this.#decisions;
     mountDecide(http, { answer, ledger, jsonOf: answerJsonOf, onAnswered: this.#answered });
     mountTactics(http, { book, lifts: this.#journeys.lifts });
-    mountMail(http, { sink: () => this.#channels.sink, loopback: this.host.loopback });
-    const unsubscribe = createIngestionUnsubscriber(
-      this.host.calls,
-      ownWriteKey(this.host.credentials.apiToken),
-    );
+    mountMail(http, {
+      sink: () => this.#channels.sink,
+      loopback: this.host.loopback,
+      checkHost: loopbackHostOnly(this.host),
+    });
+    mountMessages(http, { messages: this.#messages });
+    const unsubscribe = createUnsubscribe({
+      people,
+      refusals,
+      record: createIngestionUnsubscriber(this.host.calls, ownWriteKey(this.host.credentials.apiToken)),
+      now: () => this.host.clock.now(),
+      eventIdOf: unsubscribeIdOf,
+    });
     mountUnsubscribe(http, {
       read: (token) => links.read(token),
-      unsubscribe: async (profileId, purpose) => {
-        const person = await people.read(profileId);
-        // Someone who was erased gets no messages anyway.
-        if (person !== undefined) await unsubscribe(person.identifiers, purpose);
-      },
+      unsubscribe,
+      now: () => this.host.clock.now(),
+      sender: senderOf(this.host.playbook.channels),
     });
   };
 

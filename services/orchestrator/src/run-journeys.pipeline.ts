@@ -1,8 +1,8 @@
-// In: profiles.changed.v1 (group `journeys`) and the clock. Out: messages.requested.v1 and decisions.made.v1, key profileId.
+// In: profiles.changed.v1 and deliveries.recorded.v1 (group `journeys`), and the clock. Out: messages.requested.v1 and decisions.made.v1, key profileId.
 // Order: per person; before a change seen at r is applied, every step due up to r is decided at its own instant.
 // Failure: state and what is still to be published are one document write by compare-and-set; a crash before it repeats
 // the work with the same ids, a crash after it publishes what the document holds. Versions already applied are dropped.
-import type { DecisionRecord, ProfileChange, RequestedMessage } from '@rapport/contracts';
+import type { DecisionRecord, Delivery, ProfileChange, RequestedMessage } from '@rapport/contracts';
 import { messageOf, sparing, type ProfileId } from '@rapport/kernel';
 import {
   applyMoment,
@@ -12,6 +12,7 @@ import {
   noJourneys,
   segmentsBefore,
   settled,
+  withDelivery,
   withInstance,
   type JourneyPlan,
   type Moment,
@@ -69,6 +70,23 @@ export class RunJourneys {
     await this.#updateAll(partition, [...byPerson.keys()], async (state) =>
       this.#advance(state, byPerson.get(state.profileId) ?? []),
     );
+  }
+
+  /** Writes what became of messages into their steps: a message that failed was not sent. */
+  async delivered(partition: number, deliveries: readonly Delivery[]): Promise<void> {
+    for (const delivery of deliveries) {
+      // The first end of a message that was sent is what its step says already.
+      if (delivery.outcome === 'sent' && delivery.replay === undefined) continue;
+      let holder = delivery.profileId;
+      for (let hop = 0; hop < mostHops; hop++) {
+        const change = (state: PersonJourneys): Promise<PersonJourneys> =>
+          Promise.resolve(withDelivery(state, delivery));
+        if ((await this.#updateAll(partition, [holder], change)) > 0) break;
+        const [stored] = await this.ports.store.getMany([holder]);
+        if (stored?.state.mergedInto === undefined) break;
+        holder = stored.state.mergedInto;
+      }
+    }
   }
 
   /** Decides every step of the partition that is due up to and with an instant; answers how many people it moved. */

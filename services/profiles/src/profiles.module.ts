@@ -1,11 +1,5 @@
 import { Module } from '@nestjs/common';
-import {
-  identityProto,
-  ingestionProto,
-  modelsProto,
-  partitionCount,
-  profilesProto,
-} from '@rapport/contracts';
+import { identityProto, ingestionProto, modelsProto, partitionCount } from '@rapport/contracts';
 import type { Consumer } from '@rapport/event-log';
 import { messageOf, RapportError, VirtualClock, type ProfileId } from '@rapport/kernel';
 import {
@@ -38,7 +32,7 @@ import { DefinitionSweep } from './transport/definition-sweep.js';
 import { DueTimers } from './transport/due-timers.js';
 import { Horizon } from './transport/horizon.js';
 import { consumeProfileTopics } from './transport/profile-topics.consumer.js';
-import { ProfilesGrpc, type ProfilesGrpcParts } from './transport/profiles.grpc.js';
+import { ProfilesGrpc, profilesContract, type ProfilesGrpcParts } from './transport/profiles.grpc.js';
 import { mountProfiles } from './transport/profiles.http.js';
 import { UpdateProfiles } from './update-profiles.pipeline.js';
 
@@ -85,7 +79,7 @@ export function createProfilesRoom(host: Host): Room {
   return {
     name: 'profiles',
     grpc: [
-      grpcBinding(profilesProto.ProfilesServiceDefinition, new ProfilesGrpc(opened), {
+      grpcBinding(profilesContract, new ProfilesGrpc(opened), {
         getProfile: 'people.read',
         batchGetFeatures: 'people.read',
         getTimeline: 'people.read',

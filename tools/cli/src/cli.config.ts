@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { readConfig, wholeNumber, z } from '@rapport/config';
+import type { TlsSettings } from '@rapport/service-host';
 
 const schema = z.object({
   /** Where a platform listens; when it is set, no embedded one is started. */
@@ -8,6 +9,10 @@ const schema = z.object({
   RAPPORT_GRPC_PORT: wholeNumber(9090, 0, 65535),
   /** `host:port` of the gRPC door, where it is not on this machine. */
   RAPPORT_GRPC_ADDRESS: z.string().optional(),
+  /** As the platform has them (docs/how-to/tls.md); with a certificate the doors of this machine are taken to speak TLS. */
+  RAPPORT_TLS_CERT_FILE: z.string().optional(),
+  RAPPORT_TLS_KEY_FILE: z.string().optional(),
+  RAPPORT_TLS_CA_FILE: z.string().optional(),
   RAPPORT_DATA_DIR: z.string().default('./data'),
   RAPPORT_PLAYBOOK_DIR: z.string().default('./playbook'),
   /** Default: that of credentials.json in the data folder. */
@@ -28,14 +33,22 @@ export interface CliConfig {
   readonly dataDir: string;
   readonly playbookDir: string;
   readonly apiToken: string | undefined;
+  /** Files; undefined where the platform does not speak TLS. */
+  readonly tls: TlsSettings | undefined;
   readonly demo: { readonly seed: number; readonly people: number; readonly ratePerSecond: number };
 }
 
 /** Throws CONFIG_INVALID with all problems at once. */
 export function readCliConfig(environment: Readonly<Record<string, string | undefined>>): CliConfig {
   const read = readConfig(schema, environment);
+  const { RAPPORT_TLS_CERT_FILE, RAPPORT_TLS_KEY_FILE, RAPPORT_TLS_CA_FILE } = read;
+  const scheme = RAPPORT_TLS_CERT_FILE === undefined ? 'http' : 'https';
+  const httpUrl = (read.RAPPORT_URL ?? `${scheme}://127.0.0.1:${read.RAPPORT_HTTP_PORT}`).replace(/\/+$/, '');
   return {
-    httpUrl: (read.RAPPORT_URL ?? `http://127.0.0.1:${read.RAPPORT_HTTP_PORT}`).replace(/\/+$/, ''),
+    httpUrl,
+    tls: httpUrl.startsWith('https:')
+      ? { RAPPORT_TLS_CERT_FILE, RAPPORT_TLS_KEY_FILE, RAPPORT_TLS_CA_FILE }
+      : undefined,
     grpcAddress: read.RAPPORT_GRPC_ADDRESS ?? `127.0.0.1:${read.RAPPORT_GRPC_PORT}`,
     pointedAt: read.RAPPORT_URL !== undefined,
     dataDir: resolve(read.RAPPORT_DATA_DIR),

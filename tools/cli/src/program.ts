@@ -6,6 +6,7 @@ import { addAudit } from './commands/audit.command.js';
 import { addExplain } from './commands/explain.command.js';
 import { addIdentity } from './commands/identity.command.js';
 import { addImport } from './commands/import.command.js';
+import { addMessages } from './commands/messages.command.js';
 import { addPerson } from './commands/person.command.js';
 import { addPlaybook } from './commands/playbook.command.js';
 import { addRejected } from './commands/rejected.command.js';
@@ -25,6 +26,7 @@ const commands = [
   addTactics,
   addIdentity,
   addRejected,
+  addMessages,
   addPlaybook,
   addTopics,
   addToken,

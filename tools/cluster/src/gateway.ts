@@ -1,7 +1,8 @@
 import proxy from '@fastify/http-proxy';
 import type { FastifyInstance } from 'fastify';
+import { Agent, fetch, type RequestInit } from 'undici';
 import { messageOf } from '@rapport/kernel';
-import { clientAddress, createHttpServer } from '@rapport/service-host';
+import { clientAddress, createHttpServer, loopbackHostOnly, type Tls } from '@rapport/service-host';
 import type { Listening } from './supervised-process.js';
 
 /** Services by the first parts of their routes; in the embedded form one process answers them all. */
@@ -25,7 +26,15 @@ const routes: Readonly<Record<string, readonly string[]>> = {
   identity: ['/v1/identity'],
   profiles: ['/v1/people', '/v1/segments', '/v1/digest', '/v1/export'],
   'model-serving': ['/v2'],
-  orchestrator: ['/v1/decide', '/v1/decisions', '/v1/tactics', '/v1/messages', '/v1/unsubscribe', '/mail'],
+  orchestrator: [
+    '/v1/decide',
+    '/v1/decisions',
+    '/v1/tactics',
+    '/v1/messages',
+    '/v1/mail',
+    '/v1/unsubscribe',
+    '/mail',
+  ],
 };
 
 /** What every process answers alike. */
@@ -38,6 +47,10 @@ export interface GatewayOptions {
   readonly replicasOf: (service: string) => readonly Listening[];
   /** Services that must answer for the whole to be ready, in the order in which an event goes through them. */
   readonly services: readonly string[];
+  /** With what the gateway shows who it is, and whose certificates it believes of the services. Absent: no TLS. */
+  readonly tls?: Tls | undefined;
+  /** What the services get: names that this address may be called by. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Proxies before the gateway whose X-Forwarded-For is believed. Default none. */
   readonly trustedProxies?: readonly string[];
 }
@@ -67,8 +80,18 @@ const refusalOf = (answers: readonly ProcessAnswer[]): ProcessAnswer | undefined
  * them the client's address in X-Forwarded-For: the one that it has itself made out, in place of what came in.
  */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
+  const { tls } = options;
   const http = createHttpServer((thrown) => options.onBug?.(`the gateway failed: ${messageOf(thrown)}\n`), {
     trustedProxies: options.trustedProxies ?? [],
+    tls,
+  });
+  const connect = tls?.ca === undefined ? {} : { ca: tls.ca };
+  const dispatcher = new Agent({ connect });
+  http.addHook('onClose', () => dispatcher.close());
+  // The services see the gateway's name for them: what they ask of a Host header is asked here.
+  const checkHost = loopbackHostOnly({ loopback: true, environment: options.environment ?? {} });
+  http.addHook('onRequest', async (request, reply) => {
+    if (request.url.startsWith('/mail')) await checkHost(request, reply);
   });
   const turns = new Map<string, number>();
   const next = (service: string): string => {
@@ -85,7 +108,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
         prefix,
         rewritePrefix: prefix,
         // As many as come in: who holds one open keeps nobody from another.
-        undici: { connections: null, pipelining: 1 },
+        undici: { connections: null, pipelining: 1, connect },
         replyOptions: {
           getUpstream: () => next(service),
           onError: (reply, { error }) => {
@@ -117,7 +140,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const askReplicas = async (service: string, path: string, init: RequestInit): Promise<ProcessAnswer[]> =>
     await Promise.all(
       options.replicasOf(service).map(async ({ httpUrl }) => {
-        const answer = await fetch(httpUrl + path, init);
+        const answer = await fetch(httpUrl + path, { ...init, dispatcher });
         return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
       }),
     );

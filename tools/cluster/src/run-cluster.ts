@@ -1,6 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Agent, fetch } from 'undici';
 import { freePorts } from '@rapport/local-engines';
+import { readTls } from '@rapport/service-host';
 import { createGateway } from './gateway.js';
 import { SpareProcess } from './spare-process.js';
 import { SupervisedProcess, type Listening } from './supervised-process.js';
@@ -129,17 +131,23 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     (running.get(service as ClusterService) ?? [])
       .map((process) => process.listening)
       .filter((listening) => listening !== undefined);
+  const { environment } = options;
+  const tls = readTls(environment);
+  const dispatcher = new Agent({ connect: tls?.ca === undefined ? {} : { ca: tls.ca } });
   const gateway = await createGateway({
     replicasOf,
     services: clusterServices,
     onBug: (text) => options.onOutput?.('gateway', text),
     trustedProxies: options.trustedProxies ?? [],
+    tls,
+    environment,
   });
   const stop = async (): Promise<void> => {
     // All before any is waited for: who ends meanwhile is not missed.
     for (const process of all()) process.retire();
     spare.stop();
     await gateway.close();
+    await dispatcher.close();
     for (const service of clusterServices) {
       await Promise.all((running.get(service) ?? []).map((process) => process.stop(options.graceMs)));
     }
@@ -152,7 +160,7 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     await stop();
     throw thrown;
   }
-  const httpUrl = `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`;
+  const httpUrl = `${tls?.own === undefined ? 'http' : 'https'}://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`;
 
   return {
     httpUrl,
@@ -160,7 +168,7 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
     processes: all,
     ready: async (timeoutMs, stopped) => {
       for (const deadline = Date.now() + timeoutMs; ;) {
-        const answer = await fetch(`${httpUrl}/readyz`, { signal: stopped ?? null }).then(
+        const answer = await fetch(`${httpUrl}/readyz`, { signal: stopped ?? null, dispatcher }).then(
           async (response) => ({ ok: response.ok, text: await response.text() }),
           // A busy machine closes a connection that was just about to be used again.
           (thrown: unknown) => ({ ok: false, text: thrown instanceof Error ? thrown.message : '' }),

@@ -3,7 +3,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { lockFolder, type FolderLock } from '@rapport/folder-lock';
 import { RapportError } from '@rapport/kernel';
 import type { Collection, CollectionDeclaration, Document, DocumentStore } from '../document-store.js';
-import { tolerateDroppedCommits } from '@rapport/lmdb-commits';
+import { refuseDamagedFile, tolerateDroppedCommits } from '@rapport/lmdb-commits';
 import { buildIndexes, type StoredDeclaration } from './lmdb/build-indexes.js';
 import { LmdbCollection, type LmdbIndex } from './lmdb/lmdb-collection.js';
 import { WriteGroups } from './lmdb/write-groups.js';
@@ -19,12 +19,17 @@ const atOnce = 16;
 /** Collections and indexes together; LMDB wants the number beforehand. */
 const maxDatabases = 256;
 
+/** Where the two environments of a store lie within its folder. */
+const folders = { usual: 'documents', urgent: 'urgent' } as const;
+
 /** Opens the document store that is kept in a folder of this machine, for this process alone. */
 export async function openLmdbDocumentStore(options: LmdbDocumentStoreOptions): Promise<DocumentStore> {
   tolerateDroppedCommits();
   mkdirSync(options.path, { recursive: true });
   const lock = lockFolder(options.path, 'DOCUMENT_STORE_IN_USE');
   try {
+    for (const folder of Object.values(folders))
+      refuseDamagedFile(`${options.path}/${folder}`, 'DOCUMENT_STORE_DAMAGED');
     return await Promise.resolve(new LmdbDocumentStore(options.path, lock));
   } catch (thrown) {
     lock.release();
@@ -63,7 +68,7 @@ class LmdbDocumentStore implements DocumentStore {
   constructor(path: string, lock: FolderLock) {
     this.#path = path;
     this.#lock = lock;
-    this.#usual = new Environment(`${path}/documents`, atOnce);
+    this.#usual = new Environment(`${path}/${folders.usual}`, atOnce);
   }
 
   async collection<T extends Document>(declaration: CollectionDeclaration<T>): Promise<Collection<T>> {
@@ -98,7 +103,7 @@ class LmdbDocumentStore implements DocumentStore {
   #environmentOf<T extends Document>(declaration: CollectionDeclaration<T>): Environment {
     if (declaration.urgent !== true) return this.#usual;
     // Turns of the event loop are queued for by all batches: who waits for an urgent write must not wait for them too.
-    this.#urgent ??= new Environment(`${this.#path}/urgent`, Infinity);
+    this.#urgent ??= new Environment(`${this.#path}/${folders.urgent}`, Infinity);
     return this.#urgent;
   }
 

@@ -54,6 +54,31 @@ describe('LMDB event log, beyond the contract', () => {
     expect((await log.read(topic, 0, 0, 400)).map(text)).toEqual(had.map(text));
   });
 
+  it('is refused in one line when its file was cut short, emptied or is another one', async () => {
+    log = await openLmdbEventLog({ path });
+    await log.ensureTopics([{ name: topic, partitions: 1, retentionMs: -1 }]);
+    await log.append(topic, [{ key: 'k', value: Buffer.alloc(300_000, 'x') }]);
+    await log.close();
+    log = undefined;
+    const file = join(path, 'log/data.mdb');
+    const whole = await readFile(file);
+    for (const bytes of [
+      whole.subarray(0, whole.length / 2),
+      whole.subarray(0, 0),
+      Buffer.alloc(9999, 'x'),
+    ]) {
+      await writeFile(file, bytes);
+      await expect(openLmdbEventLog({ path })).rejects.toMatchObject({
+        code: 'EVENT_LOG_DAMAGED',
+        message: expect.stringMatching(/data\.mdb: expected [^\n]+$/),
+      });
+      expect((await readFile(file)).equals(bytes)).toBe(true);
+    }
+    await writeFile(file, whole);
+    log = await openLmdbEventLog({ path });
+    expect(await log.read(topic, 0, 0, 10)).toHaveLength(1);
+  });
+
   it('loses nothing that was acknowledged when its process is killed, and no append is there by halves', async () => {
     const root = fileURLToPath(new URL('../../../../', import.meta.url));
     const script = join(root, 'libs/event-log/src/testing/append-until-killed.ts');

@@ -21,7 +21,7 @@ import { ConsumerGroup } from './lmdb/consumer-group.js';
 import { GroupCommit } from './lmdb/group-commit.js';
 import { maintainTopic } from './lmdb/maintenance.js';
 import { chunkKey, offsetOfKey, PartitionLog } from './lmdb/partition-log.js';
-import { tolerateDroppedCommits } from '@rapport/lmdb-commits';
+import { refuseDamagedFile, tolerateDroppedCommits } from '@rapport/lmdb-commits';
 
 export interface LmdbEventLogOptions {
   /** A folder of its own, on a local disk; created where missing. One process at a time. */
@@ -58,6 +58,7 @@ export async function openLmdbEventLog(options: LmdbEventLogOptions): Promise<Ev
   mkdirSync(options.path, { recursive: true });
   const lock = lockFolder(options.path, 'EVENT_LOG_IN_USE');
   try {
+    refuseDamagedFile(`${options.path}/log`, 'EVENT_LOG_DAMAGED');
     // A transaction is visible when it is durable: no reader acts on what a power cut may take back.
     const root = open({ path: `${options.path}/log`, overlappingSync: false, maxDbs: 8 });
     return await Promise.resolve(new LmdbEventLog(root, lock, options));

@@ -37,7 +37,12 @@ export const actions = {
   },
   'journeys.read': { says: 'look at journeys in flight', audited: 'read' },
   'journeys.write': { says: 'stop journeys in flight', audited: 'change' },
-  'messages.read': { says: 'read what the local mail sink received, addresses and all', audited: 'read' },
+  'messages.read': {
+    says: 'list messages, on their way and how they ended; without addresses',
+    audited: 'read',
+  },
+  'messages.replay': { says: 'send anew what failed or was cancelled', audited: 'change' },
+  'mail.read': { says: 'read what the local mail sink received, addresses and all', audited: 'read' },
   'models.read': { says: 'list models, their state and their inputs', audited: 'no' },
   'models.infer': { says: 'ask models for inferences, scores and recommendations', audited: 'no' },
   'models.manage': { says: 'load and unload models, share traffic among versions', audited: 'change' },
@@ -54,7 +59,7 @@ export const allActions = Object.keys(actions) as readonly Action[];
 
 /** Named sets of actions; a token has one or more. */
 export const roles = {
-  read: ['people.read', 'reports.read', 'journeys.read', 'models.read'],
+  read: ['people.read', 'reports.read', 'journeys.read', 'messages.read', 'models.read'],
   decide: ['decide', 'decisions.read', 'models.read', 'models.infer'],
   import: ['events.import'],
   operate: [
@@ -64,6 +69,8 @@ export const roles = {
     'events.rejected.replay',
     'journeys.read',
     'journeys.write',
+    'messages.read',
+    'messages.replay',
     'models.read',
     'models.manage',
     'clock.move',

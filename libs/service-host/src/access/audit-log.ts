@@ -97,10 +97,9 @@ export class AuditLog {
     const from = question.cursor === undefined ? undefined : cursorOf(question.cursor, bounds.length);
     // Changes whose end was seen, and whose beginning is still to come as we walk back.
     const ended = new Set<string>(from?.ended);
-    const ends = from?.ends ?? bounds.map(({ end }) => end);
     const heads = bounds.map(
-      ({ first }, partition) =>
-        new BackwardReader(this.parts.log, partition, first, ends[partition] ?? first),
+      ({ first, end }, partition) =>
+        new BackwardReader(this.parts.log, partition, first, from?.places[partition] ?? [end, whole]),
     );
     const entries: AuditRecord[] = [];
     for (let looked = 0; entries.length < limit && looked < maxLookBack; looked++) {
@@ -111,7 +110,7 @@ export class AuditLog {
       }, undefined);
       const record = newest === undefined ? undefined : peeked[newest];
       if (newest === undefined || record === undefined) break;
-      // Entries of one partition are in the order of time but for a few milliseconds between processes.
+      // Entries of one partition are in the order of time but for a moment: reads gather, and processes differ.
       if (question.sinceMs !== undefined && Date.parse(record.at) < question.sinceMs - disorderMs) break;
       heads[newest]?.take();
       if (record.outcome === 'begun' && ended.delete(record.id)) continue;
@@ -124,7 +123,7 @@ export class AuditLog {
         (question.sinceMs === undefined || Date.parse(record.at) >= question.sinceMs - disorderMs),
     );
     if (!more) return { entries };
-    const places: Cursor = { ends: heads.map((head) => head.end), ended: [...ended].slice(-mostOpen) };
+    const places: Cursor = { places: heads.map((head) => head.place), ended: [...ended].slice(-mostOpen) };
     return { entries, nextCursor: Buffer.from(JSON.stringify(places)).toString('base64url') };
   }
 
@@ -156,17 +155,27 @@ export class AuditLog {
     }
   }
 
-  async #append(records: readonly AuditRecord[]): Promise<void> {
+  /** What one token did is one record of the log: reads come by the thousand, and a record costs more than an entry. */
+  async #append(entries: readonly AuditRecord[]): Promise<void> {
+    const byToken = new Map<string, AuditRecord[]>();
+    for (const entry of entries) {
+      const own = byToken.get(entry.token);
+      if (own === undefined) byToken.set(entry.token, [entry]);
+      else own.push(entry);
+    }
     await this.parts.log.append(
       topic,
-      records.map((record) => ({
-        key: record.token,
-        value: encodeJson(record),
-        headers: cloudEventHeaders(topic, record.id, record.at),
-        timestampMs: Date.parse(record.at),
-      })),
+      [...byToken].map(([token, own]) => {
+        const { id, at } = own[0] ?? { id: '', at: '' };
+        return {
+          key: token,
+          value: encodeJson(own),
+          headers: cloudEventHeaders(topic, id, at),
+          timestampMs: Date.parse(at),
+        };
+      }),
     );
-    this.parts.onWritten?.(records.length);
+    this.parts.onWritten?.(entries.length);
   }
 
   /** A reader finds what it has just done; it does not wait for a log that takes nothing. */
@@ -180,14 +189,17 @@ export class AuditLog {
 
 /** Only a call that was written as begun has an id of that kind: its two entries are told as one. */
 const newId = (kind: 'begun' | 'noted'): string =>
-  `${kind === 'begun' ? begunPrefix : 'r_'}${randomBytes(9).toString('base64url')}`;
+  `${kind === 'begun' ? begunPrefix : 'r_'}${ofThisProcess}-${(calls++).toString(36)}`;
+/** Random once, counted from there: randomness for each read would cost more than the rest of its entry. */
+const ofThisProcess = randomBytes(9).toString('base64url');
+let calls = 0;
 const begunPrefix = 'c_';
 
 /** Processes write one partition; their clocks differ by less. */
 const disorderMs = 60_000;
 /** How many entries one call looks at; a filter that fits none must not read the whole topic. */
 const maxLookBack = 50_000;
-const pageSize = 200;
+const pageSize = 50;
 /** Ended calls that a cursor remembers while their beginning is still to come: it has to fit into a URL. */
 const mostOpen = 200;
 
@@ -203,18 +215,28 @@ function fits(record: AuditRecord, { sinceMs, untilMs, token, action, subject }:
   );
 }
 
+/**
+ * Where to go on in a partition, backwards: the offset after the next record, and how many entries of that record are
+ * still to come.
+ */
+type Place = readonly [offset: number, left: number];
+/** As many entries as the record has. */
+const whole = -1;
+
 interface Cursor {
-  /** The offset after the next record to look at, per partition. */
-  readonly ends: readonly number[];
+  readonly places: readonly Place[];
   readonly ended: readonly string[];
 }
 
 function cursorOf(text: string, partitions: number): Cursor {
   try {
     const cursor = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Cursor;
-    const offsets = Array.isArray(cursor.ends) && cursor.ends.length === partitions;
-    if (offsets && cursor.ends.every((end) => Number.isSafeInteger(end) && end >= 0) && isTexts(cursor.ended))
-      return cursor;
+    const isCursor =
+      Array.isArray(cursor.places) &&
+      cursor.places.length === partitions &&
+      cursor.places.every(isPlace) &&
+      isTexts(cursor.ended);
+    if (isCursor) return cursor;
   } catch {
     // told below
   }
@@ -225,12 +247,43 @@ function cursorOf(text: string, partitions: number): Cursor {
   );
 }
 
+const isPlace = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  Number.isSafeInteger(value[0]) &&
+  Number.isSafeInteger(value[1]) &&
+  value[0] >= 0 &&
+  value[1] >= whole;
+
 const isTexts = (value: unknown): boolean =>
   Array.isArray(value) && value.every((each) => typeof each === 'string');
 
+/** A record's entries; none where it was not written by us. */
+function entriesIn(value: Uint8Array | null): readonly AuditRecord[] {
+  try {
+    const entries: unknown = value === null ? [] : decodeJson(value);
+    return Array.isArray(entries) ? entries.filter(isEntry) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isEntry(entry: unknown): entry is AuditRecord {
+  const { id, at, token, action, door, subject, outcome, status, address, count } = (entry ??
+    {}) as Partial<AuditRecord>;
+  const texts = [id, at, token, action, door, outcome, status, address];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    !Number.isNaN(Date.parse(at ?? '')) &&
+    typeof count === 'number' &&
+    typeof subject === 'object' &&
+    isTexts(Object.values(subject ?? { none: 0 }))
+  );
+}
+
 /** One partition from its end to its beginning, a page at a time. */
 class BackwardReader {
-  #page: { readonly offset: number; readonly record: AuditRecord }[] = [];
+  #page: { readonly offset: number; readonly index: number; readonly record: AuditRecord }[] = [];
   /** Everything below it has still to be read. */
   #below: number;
 
@@ -238,19 +291,23 @@ class BackwardReader {
     readonly log: Pick<EventLog, 'read'>,
     readonly partition: number,
     readonly first: number,
-    /** The offset after the next record to be taken. */
-    public end: number,
+    /** Before the next entry to be taken. */
+    public place: Place,
   ) {
-    this.#below = end;
+    this.#below = place[0];
   }
 
   async peek(): Promise<AuditRecord | undefined> {
     while (this.#page.length === 0 && this.#below > this.first) {
       const from = Math.max(this.first, this.#below - pageSize);
       const read = await this.log.read(topic, this.partition, from, this.#below - from);
-      this.#page = read.flatMap(({ offset, value }) =>
-        value === null || offset >= this.#below ? [] : [{ offset, record: decodeJson<AuditRecord>(value) }],
-      );
+      for (const { offset, value } of read) {
+        if (offset >= this.#below) continue;
+        const [end, left] = this.place;
+        const entries = entriesIn(value);
+        const taken = offset === end - 1 && left !== whole ? entries.slice(0, left) : entries;
+        this.#page.push(...taken.map((record, index) => ({ offset, index, record })));
+      }
       this.#below = from;
     }
     return this.#page.at(-1)?.record;
@@ -258,6 +315,6 @@ class BackwardReader {
 
   take(): void {
     const taken = this.#page.pop();
-    if (taken !== undefined) this.end = taken.offset;
+    if (taken !== undefined) this.place = [taken.offset + 1, taken.index];
   }
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { TokenFile } from './token-file.js';
+import { sha256Of, TokenFile } from './token-file.js';
 
 let folder: string;
 let path: string;
@@ -29,9 +29,9 @@ describe('a file of tokens', () => {
     expect(secret).toMatch(/^rap_[\w-]{43}$/);
     expect(await readFile(path, 'utf8')).not.toContain(secret);
     expect((await stat(path)).mode & 0o077).toBe(0);
-    expect(file.find(secret)).toEqual({ token, state: 'valid' });
-    expect(file.find(`${secret}x`)).toBeUndefined();
-    expect(new TokenFile({ path }).find(secret)?.state).toBe('valid');
+    expect(file.find(sha256Of(secret))).toEqual({ token, state: 'valid' });
+    expect(file.find(sha256Of(`${secret}x`))).toBeUndefined();
+    expect(new TokenFile({ path }).find(sha256Of(secret))?.state).toBe('valid');
   });
 
   it('expires tokens by the clock, and lists them so', async () => {
@@ -39,9 +39,9 @@ describe('a file of tokens', () => {
     const file = new TokenFile({ path, now: () => nowMs });
     const { secret } = await file.create({ ...wanted, expiresInMs: 1000 });
     nowMs += 999;
-    expect(file.find(secret)?.state).toBe('valid');
+    expect(file.find(sha256Of(secret))?.state).toBe('valid');
     nowMs += 1;
-    expect(file.find(secret)?.state).toBe('expired');
+    expect(file.find(sha256Of(secret))?.state).toBe('expired');
     expect(file.list().map(({ state }) => state)).toEqual(['expired']);
     // The name is free again.
     await file.create(wanted);
@@ -54,10 +54,10 @@ describe('a file of tokens', () => {
     const here = new TokenFile({ path });
     const there = new TokenFile({ path });
     const { secret } = await here.create(wanted);
-    await seen(() => there.find(secret)?.state, 'valid');
+    await seen(() => there.find(sha256Of(secret))?.state, 'valid');
     await here.revoke('shop');
-    expect(here.find(secret)?.state).toBe('revoked');
-    await seen(() => there.find(secret)?.state, 'revoked');
+    expect(here.find(sha256Of(secret))?.state).toBe('revoked');
+    await seen(() => there.find(sha256Of(secret))?.state, 'revoked');
     await expect(here.revoke('shop')).rejects.toMatchObject({ code: 'TOKEN_UNKNOWN' });
   });
 
@@ -77,13 +77,13 @@ describe('a file of tokens', () => {
     const { secret } = await file.create(wanted);
     const good = await readFile(path, 'utf8');
     await writeFile(path, '{"tokens": [{"name": 7}]}');
-    await seen(() => file.find(secret) === undefined, true);
+    await seen(() => file.find(sha256Of(secret)) === undefined, true);
     expect(told.join()).toContain('expected a file of tokens');
     expect(() => new TokenFile({ path })).toThrow(/TOKENS_FILE|expected a file of tokens/);
     await writeFile(path, good);
-    await seen(() => file.find(secret)?.state, 'valid');
+    await seen(() => file.find(sha256Of(secret))?.state, 'valid');
     await rm(path);
-    await seen(() => file.find(secret) === undefined, true);
+    await seen(() => file.find(sha256Of(secret)) === undefined, true);
   });
 
   it('says what a token may not be', async () => {

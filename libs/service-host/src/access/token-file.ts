@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -41,7 +41,7 @@ export function stateOf(token: ApiToken, nowMs: number): TokenState {
   return token.expiresAt !== undefined && Date.parse(token.expiresAt) <= nowMs ? 'expired' : 'valid';
 }
 
-export const sha256Of = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+export const sha256Of = (secret: string): string => hash('sha256', secret, 'hex');
 
 const tokenName = /^[\w.-]{1,64}$/;
 const instant = z.iso.datetime();
@@ -105,11 +105,10 @@ export class TokenFile {
     this.#seen = this.#stamp();
   }
 
-  /** The token with this secret, in whatever state. Found by its hash: how long that takes tells nothing about secrets. */
-  find(secret: string): { readonly token: ApiToken; readonly state: TokenState } | undefined {
+  /** The token whose secret has this hash, in whatever state. */
+  find(sha256: string): { readonly token: ApiToken; readonly state: TokenState } | undefined {
     this.#refresh();
-    if (this.#byHash.size === 0) return undefined;
-    const token = this.#byHash.get(sha256Of(secret));
+    const token = this.#byHash.get(sha256);
     return token === undefined ? undefined : { token, state: stateOf(token, this.#now()) };
   }
 

@@ -175,6 +175,18 @@ describe('both doors', () => {
     },
   );
 
+  it.each([NaN, Infinity, -Infinity])(
+    'refuse %d, which JSON has no form for, with a verdict',
+    async (amount) => {
+      const events = [{ ...sound, properties: { amount } }, sound];
+      const request = AcceptRequest.fromPartial({ events });
+      expect(await overGrpc(AcceptRequest.encode(request).finish())).toMatchObject([
+        { accepted: false, code: 'INGESTION_NUMBER_RANGE' },
+        { accepted: true },
+      ]);
+    },
+  );
+
   it('take values that name no kind as JSON takes what is undefined', async () => {
     const messageId = `unset-${Math.random()}`;
     const properties = { absent: undefined, list: [undefined, 1], deeper: { absent: undefined } };

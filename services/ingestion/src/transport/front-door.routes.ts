@@ -87,7 +87,7 @@ export function mountFrontDoor(http: FastifyInstance, { door, limits }: FrontDoo
           errorJson('INGESTION_WRITE_KEY_UNKNOWN', 'no source has this write key'),
           true,
         );
-      } else answerJson(reply.raw, 200, settingsOf(writeKey, request.host), true);
+      } else answerJson(reply.raw, 200, settingsOf(writeKey, request.host, request.protocol), true);
     },
   );
   http.get<{ Params: { type: string }; Querystring: { data?: string } }>(

@@ -8,7 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ingestionProto } from '@rapport/contracts';
-import { cloudEventHeaders, encodeJson, topics } from '@rapport/contracts';
+import { cloudEventHeaders, encodeJson, rejectRecords, topics } from '@rapport/contracts';
 import { serviceDefinition } from '@rapport/service-host';
 import { apiToken, startIngestion, writeKey, type RunningIngestion } from '../fixtures/running-ingestion.js';
 
@@ -291,6 +291,43 @@ describe('rejected events', () => {
     ]);
     await replay([`${position?.partition}-${position?.offset}`]);
     expect((await ingestion.accepted()).find(({ messageId }) => messageId === 'readmit-1')).toEqual(original);
+  });
+
+  it('are put back to their topic, under their key, when they are no events; listed once, though refused twice', async () => {
+    const { log } = ingestion.running.host;
+    const original = JSON.stringify({
+      messageId: 'm_back',
+      profileId: 'p_back',
+      channel: 'email',
+      tactic: 't',
+      variant: 'v',
+      decisionId: 'd',
+      to: 'a@b.example',
+      content: {},
+      requestedAt: '2026-03-01T10:00:00.000Z',
+    });
+    const position = { topic: topics.messagesRequested.name, partition: 0, offset: 99 };
+    const refusal = { code: 'RECORD_UNPROCESSABLE', detail: '', key: 'p_back', position };
+    for (const nowMs of [Date.parse('2026-03-01T10:00:01Z'), Date.parse('2026-03-01T10:00:02Z')])
+      await rejectRecords(log, 'deliver', [{ ...refusal, original, messageId: 'm_back' }], nowMs);
+    const { records } = await listRejected({ stage: 'deliver' });
+    expect(records).toMatchObject([
+      { place: 'messages.requested.v1/0/99', key: 'p_back', messageId: 'm_back', stage: 'deliver' },
+    ]);
+    const id = records[0]?.id ?? '';
+    expect((await listRejected({ id })).records).toEqual(records);
+    expect((await replay([id])).results).toMatchObject([{ messageId: 'm_back', accepted: true }]);
+    const partition = log.partitionOf(position.topic, 'p_back');
+    const [back] = await log.read(position.topic, partition, 0, 10);
+    expect([back?.key, Buffer.from(back?.value ?? []).toString('utf8')]).toEqual(['p_back', original]);
+    await rejectRecords(
+      log,
+      'journeys',
+      [{ ...refusal, code: 'X', original: '', document: { collection: 'c', id: 'i' } }],
+      0,
+    );
+    const [stored] = (await listRejected({ stage: 'journeys' })).records;
+    expect((await replay([stored?.id ?? ''])).results[0]?.code).toBe('INGESTION_REPLAY_INCOMPLETE');
   });
 
   it('are not replayed when the original is not whole', async () => {

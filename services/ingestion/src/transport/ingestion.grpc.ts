@@ -46,7 +46,7 @@ export function ingestionBinding(implementation: IngestionGrpc, parts: Ingestion
   };
   const open = { open: 'the front door judges write keys' };
   const requestType = {
-    encode: ingestionProto.AcceptRequest.encode,
+    encode: (request: Batch) => ingestionProto.AcceptRequest.encode(request),
     decode: (input: BinaryReader | Uint8Array) => readAcceptRequest(input, maxBatchEvents),
   };
   const contract = {

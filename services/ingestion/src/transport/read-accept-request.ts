@@ -70,6 +70,8 @@ export function readAcceptRequest(input: BinaryReader | Uint8Array, maxBatchEven
 
 const tagOf = (field: number, type: number = WireType.LengthDelimited): number => (field << 3) | type;
 const eventTag = tagOf(2);
+const delimited: number = WireType.LengthDelimited;
+const isDelimited = (tag: number): boolean => (tag & 7) === delimited;
 
 /** The next field's tag; 0 at the end. */
 function nextTag(reader: BinaryReader, end: number): number {
@@ -88,7 +90,7 @@ function endOf(reader: BinaryReader): number {
 
 /** Passes over a field; for the usual kind without making anything. */
 function pass(reader: BinaryReader, tag: number): void {
-  if ((tag & 7) === WireType.LengthDelimited) reader.pos = endOf(reader);
+  if (isDelimited(tag)) reader.pos = endOf(reader);
   else reader.skip(tag & 7, tag >>> 3);
 }
 
@@ -112,7 +114,7 @@ function readEvent(reader: BinaryReader, end: number): ingestionProto.Event {
     const field = tag >>> 3;
     const text = field === timestampField ? 'timestamp' : texts[field];
     const object = objects[field];
-    if ((tag & 7) !== WireType.LengthDelimited) pass(reader, tag);
+    if (!isDelimited(tag)) pass(reader, tag);
     else if (text !== undefined) event[text] = reader.string();
     else if (object !== undefined) event[object] = readStruct(reader, endOf(reader), 1);
     else pass(reader, tag);

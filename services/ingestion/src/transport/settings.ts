@@ -1,11 +1,11 @@
 /** What analytics.js and the mobile libraries ask for before they send: where to, and that everything is on. */
-export function settingsOf(writeKey: string, host: string): string {
+export function settingsOf(writeKey: string, host: string, protocol: string): string {
   return JSON.stringify({
     integrations: {
       'Segment.io': {
         apiKey: writeKey,
         apiHost: `${host}/v1`,
-        protocol: 'http',
+        protocol,
         unbundledIntegrations: [],
         addBundledMetadata: true,
         maybeBundledConfigIds: {},

@@ -230,13 +230,7 @@ describe('a key in the header', () => {
       '401',
       'INGESTION_WRITE_KEY_UNKNOWN',
     ],
-    [
-      'a wrong token',
-      '/v1/import?source=x',
-      'authorization: Bearer nobody',
-      '401',
-      'AUTH_TOKEN_UNKNOWN',
-    ],
+    ['a wrong token', '/v1/import?source=x', 'authorization: Bearer nobody', '401', 'AUTH_TOKEN_UNKNOWN'],
     ['an unknown encoding', '/v1/batch', 'content-encoding: br', '415', 'INGESTION_ENCODING'],
     ['a length beyond what is taken', '/v1/batch', 'x-more: than 500 KiB', '400', 'INGESTION_BODY_TOO_LARGE'],
   ])('is judged before the body: %s', async (what, path, line, status, code) => {

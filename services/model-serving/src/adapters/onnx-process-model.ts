@@ -1,12 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { InferenceSession } from 'onnxruntime-node';
-import { messageOf } from '@rapport/kernel';
-import type { Tensor } from '../domain/datatypes.js';
+import { messageOf, takeTurn } from '@rapport/kernel';
+import { elementBytes, viewOf, type Tensor, type TensorElements } from '../domain/datatypes.js';
 import { modelsError } from '../model-serving.errors.js';
 import type { ModelSource } from '../ports/model-files.js';
 import type { ModelProcess, RunResult } from '../ports/model-runtime.js';
 import { datatypeOf, onnxTypeOf, sessionOptions, signatureOf, type OnnxTensor } from './onnx-tensors.js';
+import { librariesEnvironment } from '../model-serving.config.js';
 
 const processFile = fileURLToPath(new URL('./onnx-process.mjs', import.meta.url));
 
@@ -22,6 +23,7 @@ type Answer =
       readonly outputs: readonly InferenceSession.ValueMetadata[];
     }
   | { readonly kind: 'failed'; readonly message: string }
+  | ({ readonly kind: 'piece' } & Piece)
   | {
       readonly kind: 'result';
       readonly id: number;
@@ -30,7 +32,19 @@ type Answer =
     }
   | { readonly kind: 'error'; readonly id: number; readonly message: string };
 
+/** A part of elements too large for one message: what crosses in one go is copied in one go. */
+interface Piece {
+  readonly id: number;
+  readonly name: string;
+  readonly at: number;
+  readonly total: number;
+  readonly bytes: Uint8Array;
+}
+const pieceBytes = 1 << 20;
+
 interface Waiting {
+  /** Elements that came in pieces, by output. */
+  readonly pieces: Map<string, ArrayBuffer>;
   readonly resolve: (result: RunResult) => void;
   readonly reject: (thrown: Error) => void;
   readonly timer: NodeJS.Timeout;
@@ -43,7 +57,7 @@ export async function openProcessModel(source: ModelSource, maxRunMs: number): P
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // A model gets nothing of what this process knows.
-    env: environmentOf(process.env),
+    env: librariesEnvironment(),
   });
   const model = new OnnxProcess(child, maxRunMs);
   try {
@@ -59,12 +73,6 @@ export async function openProcessModel(source: ModelSource, maxRunMs: number): P
     await model.close();
     throw thrown;
   }
-}
-
-/** What a process needs to find its libraries. */
-function environmentOf(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const names = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot', 'TMPDIR', 'TEMP'];
-  return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
 }
 
 class OnnxProcess {
@@ -96,7 +104,7 @@ class OnnxProcess {
   async open(source: ModelSource): Promise<Extract<Answer, { kind: 'open' }>> {
     const timer = setTimeout(() => this.#kill(`it took longer than ${maxOpenMs} ms to open`), maxOpenMs);
     const answered = new Promise<Answer>((resolve) => (this.#opened = resolve));
-    this.#send({ kind: 'open', source, options: sessionOptions });
+    void this.#send({ kind: 'open', source, options: sessionOptions });
     const answer = await Promise.race([answered, this.#exit]);
     clearTimeout(timer);
     if (answer?.kind === 'open') return answer;
@@ -113,8 +121,8 @@ class OnnxProcess {
         () => this.#kill(`because a run took longer than ${this.maxRunMs} ms`),
         this.maxRunMs,
       );
-      this.#waiting.set(id, { resolve, reject, timer });
-      this.#send({ kind: 'run', id, feeds: feedsOf(inputs), outputs });
+      this.#waiting.set(id, { resolve, reject, timer, pieces: new Map() });
+      void this.#sendRun(id, inputs, outputs);
     });
   }
 
@@ -123,9 +131,33 @@ class OnnxProcess {
     await this.#exit;
   }
 
-  #send(message: object): void {
-    // A process that has ended says so by its exit.
-    this.child.send(message, () => undefined);
+  async #sendRun(id: number, inputs: readonly Tensor[], outputs: readonly string[]): Promise<void> {
+    const feeds: Record<string, Omit<OnnxTensor, 'data'> & { readonly data: TensorElements | undefined }> =
+      {};
+    for (const { name, datatype, elements, shape } of inputs) {
+      const isLarge = ArrayBuffer.isView(elements) && elements.byteLength > pieceBytes;
+      feeds[name] = { type: onnxTypeOf(datatype), data: isLarge ? undefined : elements, dims: shape };
+      if (!isLarge) continue;
+      const all = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+      for (let at = 0; at < all.byteLength; at += pieceBytes) {
+        const piece: Piece = {
+          id,
+          name,
+          at,
+          total: all.byteLength,
+          bytes: all.subarray(at, at + pieceBytes),
+        };
+        await this.#send({ kind: 'piece', ...piece });
+        const turn = takeTurn();
+        if (turn !== undefined) await turn;
+      }
+    }
+    await this.#send({ kind: 'run', id, feeds, outputs });
+  }
+
+  /** Resolves when it was handed over, or never will be: a process that has ended says so by its exit. */
+  #send(message: object): Promise<void> {
+    return new Promise((resolve) => void this.child.send(message, () => resolve()));
   }
 
   #kill(why: string): void {
@@ -147,6 +179,13 @@ class OnnxProcess {
     if (answer.kind === 'open' || answer.kind === 'failed') return this.#opened?.(answer);
     const waiter = this.#waiting.get(answer.id);
     if (waiter === undefined) return;
+    if (answer.kind === 'piece') {
+      const { name, at, total, bytes } = answer;
+      const all = waiter.pieces.get(name) ?? new ArrayBuffer(total);
+      waiter.pieces.set(name, all);
+      new Uint8Array(all).set(bytes, at);
+      return;
+    }
     this.#waiting.delete(answer.id);
     clearTimeout(waiter.timer);
     if (answer.kind === 'error') {
@@ -162,7 +201,12 @@ class OnnxProcess {
         );
         return;
       }
-      outputs.push({ name, datatype, shape: dims, elements: data });
+      const pieces = waiter.pieces.get(name);
+      const elements =
+        pieces === undefined || datatype === 'BYTES'
+          ? data
+          : viewOf(datatype, pieces, 0, pieces.byteLength / elementBytes[datatype]);
+      outputs.push({ name, datatype, shape: dims, elements });
     }
     waiter.resolve({ outputs, computeMs: answer.computeMs });
   }
@@ -173,10 +217,3 @@ const crashed = (how: string): Error =>
     'MODELS_CRASHED',
     `the model's process ended ${how} while it computed; it is started again, and this input is best not sent again`,
   );
-
-function feedsOf(inputs: readonly Tensor[]): Record<string, OnnxTensor> {
-  const feeds: Record<string, OnnxTensor> = {};
-  for (const { name, datatype, elements, shape } of inputs)
-    feeds[name] = { type: onnxTypeOf(datatype), data: elements, dims: shape };
-  return feeds;
-}

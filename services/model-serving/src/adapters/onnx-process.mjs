@@ -17,7 +17,8 @@ setPriority(5);
 const messageOf = (thrown) => (thrown instanceof Error ? thrown.message : String(thrown));
 
 let session;
-process.on('message', (message) => void (message.kind === 'open' ? open(message) : run(message)));
+const handle = { open, piece, run };
+process.on('message', (message) => void handle[message.kind](message));
 process.on('disconnect', () => process.exit(0));
 
 async function open({ source, options }) {
@@ -60,18 +61,57 @@ async function markOf(path) {
 
 const changed = (path) => new Error(`${path} is not what it was when it was checked; load the version again`);
 
+const pieceBytes = 1 << 20;
+const arrays = {
+  bool: Uint8Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  float16: Uint16Array,
+  float32: Float32Array,
+  float64: Float64Array,
+};
+
+/** Elements of the next run that come in pieces, by input. */
+const pieces = new Map();
+
+function piece({ name, at, total, bytes }) {
+  const all = pieces.get(name) ?? new Uint8Array(total);
+  pieces.set(name, all);
+  all.set(bytes, at);
+}
+
+/** Large elements in pieces, one after the other was handed over. */
+async function sendPieces(id, name, data) {
+  const all = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  for (let at = 0; at < all.byteLength; at += pieceBytes) {
+    const bytes = all.subarray(at, at + pieceBytes);
+    await new Promise((resolve) => {
+      process.send({ kind: 'piece', id, name, at, total: all.byteLength, bytes }, resolve);
+    });
+  }
+}
+
 async function run({ id, feeds, outputs }) {
   try {
     const tensors = {};
     for (const [name, { type, data, dims }] of Object.entries(feeds))
-      tensors[name] = new Tensor(type, data, dims);
+      tensors[name] = new Tensor(type, data ?? new arrays[type](pieces.get(name).buffer), dims);
+    pieces.clear();
     const started = performance.now();
     const results = await session.run(tensors, outputs);
     const computeMs = performance.now() - started;
     const given = {};
     for (const name of outputs) {
       const { type, data, dims } = results[name];
-      given[name] = { type, data, dims };
+      const isLarge = ArrayBuffer.isView(data) && data.byteLength > pieceBytes;
+      if (isLarge) await sendPieces(id, name, data);
+      given[name] = { type, data: isLarge ? undefined : data, dims };
     }
     process.send({ kind: 'result', id, outputs: given, computeMs });
   } catch (thrown) {

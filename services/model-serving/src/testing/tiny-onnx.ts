@@ -55,7 +55,8 @@ export interface OnnxConstant {
 
 export interface OnnxGraph {
   readonly inputs: readonly OnnxValue[];
-  readonly outputs: readonly OnnxValue[];
+  /** A name alone: the runtime works out the rest. */
+  readonly outputs: readonly (OnnxValue | { readonly name: string })[];
   readonly nodes: readonly OnnxNode[];
   readonly constants?: readonly OnnxConstant[];
 }
@@ -95,7 +96,10 @@ function writeGraph(body: BinaryWriter, graph: OnnxGraph): void {
   text(body, 2, 'tiny');
   for (const constant of graph.constants ?? []) message(body, 5, (fields) => writeConstant(fields, constant));
   for (const value of graph.inputs) message(body, 11, (fields) => writeValue(fields, value));
-  for (const value of graph.outputs) message(body, 12, (fields) => writeValue(fields, value));
+  for (const value of graph.outputs)
+    message(body, 12, (fields) =>
+      'shape' in value ? writeValue(fields, value) : text(fields, 1, value.name),
+    );
 }
 
 function writeNode(fields: BinaryWriter, node: OnnxNode): void {

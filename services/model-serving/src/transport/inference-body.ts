@@ -130,20 +130,22 @@ function splitBinary(json: RequestJson, rest: Buffer | undefined): readonly (Buf
   return blobs;
 }
 
-/** The answer's body; `jsonBytes` is set when binary outputs follow the JSON. Large outputs are written in turns. */
+/**
+ * The answer's body in parts, the JSON first; `jsonBytes` is set when binary outputs follow it. Large outputs are
+ * written in turns.
+ */
 export async function encodeInference(
   model: string,
   inference: Inference,
   ask: AnswerWish,
-): Promise<{ body: Buffer | string; jsonBytes: number | undefined }> {
+): Promise<{ body: readonly Uint8Array[]; jsonBytes: number | undefined }> {
   const blobs: Uint8Array[] = [];
   const parts: string[] = [];
   for (const tensor of inference.outputs) parts.push(await outputJson(tensor, ask, blobs));
   const id = ask.id === undefined ? '' : `"id":${JSON.stringify(ask.id)},`;
   const text = `{${id}"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(inference.version)},"outputs":[${parts.join(',')}]}`;
-  if (blobs.length === 0) return { body: text, jsonBytes: undefined };
   const head = Buffer.from(text, 'utf8');
-  return { body: Buffer.concat([head, ...blobs]), jsonBytes: head.byteLength };
+  return { body: [head, ...blobs], jsonBytes: blobs.length === 0 ? undefined : head.byteLength };
 }
 
 async function outputJson(tensor: Tensor, ask: AnswerWish, blobs: Uint8Array[]): Promise<string> {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, RapportError, type ErrorStatus } from '@rapport/kernel';
 import type { Infer } from '../infer.pipeline.js';
@@ -59,8 +60,15 @@ export function inferenceRoutes(options: InferenceHttpOptions): (http: FastifyIn
       { bodyLimit: maxBodyBytes },
       async (request: FastifyRequest, body: IncomingMessage) => {
         const held = heldBy.get(request) ?? new HeldBytes(budget);
-        const maxBytes = jsonLength(request) === undefined ? maxJsonBytes : maxBodyBytes;
-        return await bodies.read(body, request.headers['content-encoding'] ?? 'identity', maxBytes, held);
+        const jsonBytes = jsonLength(request);
+        const maxBytes = jsonBytes === undefined ? maxJsonBytes : maxBodyBytes;
+        return await bodies.read(
+          body,
+          request.headers['content-encoding'] ?? 'identity',
+          maxBytes,
+          held,
+          jsonBytes,
+        );
       },
     );
     http.setErrorHandler((thrown: Error & { statusCode?: number }, _request, reply) =>
@@ -140,9 +148,13 @@ async function answerInfer(
   const result = await options.infer(inference);
   const { body, jsonBytes } = await encodeInference(model, result, ask);
   if (jsonBytes !== undefined) {
-    reply.header('Inference-Header-Content-Length', String(jsonBytes)).type('application/octet-stream');
-  } else reply.type('application/json');
-  return await reply.send(body);
+    reply
+      .header('Inference-Header-Content-Length', String(jsonBytes))
+      .header('Content-Length', String(body.reduce((sum, part) => sum + part.byteLength, 0)))
+      .type('application/octet-stream');
+    return await reply.send(Readable.from(body, { objectMode: false }));
+  }
+  return await reply.type('application/json').send(body[0]);
 }
 
 const bodyOf = (request: FastifyRequest): Buffer =>

@@ -14,6 +14,9 @@ const waitingToInflate = 64;
 /** What is inflated, or put together, in one go. */
 const pieceBytes = 256 << 10;
 
+/** Of the largest elements. */
+const elementAlignment = 8;
+
 const inflaters = { gzip: createGunzip, deflate: createInflate } as const;
 
 /** What one request holds of the budget, from its first byte until it is over. */
@@ -47,9 +50,18 @@ export class BodyReader {
   #inflating = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** Throws MODELS_TOO_LARGE beyond `maxBytes` (as sent, and inflated), MODELS_BUSY where there is no room now. */
-  async read(body: Readable, encoding: string, maxBytes: number, held: HeldBytes): Promise<Buffer> {
-    if (encoding === 'identity') return await collect(body, maxBytes, held);
+  /**
+   * The body; what stands at `alignedAt` can be viewed as elements where it lies. Throws MODELS_TOO_LARGE beyond
+   * `maxBytes` (as sent, and inflated), MODELS_BUSY where there is no room now.
+   */
+  async read(
+    body: Readable,
+    encoding: string,
+    maxBytes: number,
+    held: HeldBytes,
+    alignedAt = 0,
+  ): Promise<Buffer> {
+    if (encoding === 'identity') return await collect(body, maxBytes, held, alignedAt);
     if (!isInflatable(encoding)) {
       throw modelsError(
         'MODELS_INPUT_INVALID',
@@ -61,7 +73,7 @@ export class BodyReader {
     const inflater = inflaters[encoding]({ chunkSize: pieceBytes });
     try {
       inflater.end(sent);
-      const whole = await collect(inflater, maxBytes, held);
+      const whole = await collect(inflater, maxBytes, held, alignedAt);
       held.giveBack(sent.byteLength);
       return whole;
     } catch (thrown) {
@@ -90,7 +102,7 @@ export class BodyReader {
 const isInflatable = (encoding: string): encoding is keyof typeof inflaters => encoding in inflaters;
 
 /** All of a stream as one buffer; what is too much ends it. */
-async function collect(stream: Readable, maxBytes: number, held: HeldBytes): Promise<Buffer> {
+async function collect(stream: Readable, maxBytes: number, held: HeldBytes, alignedAt = 0): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   // A request that was refused is answered, so its stream stays.
@@ -107,7 +119,8 @@ async function collect(stream: Readable, maxBytes: number, held: HeldBytes): Pro
   }
   const [only] = pieces;
   if (pieces.length < 2) return only ?? Buffer.alloc(0);
-  const whole = Buffer.allocUnsafeSlow(bytes);
+  const before = (elementAlignment - (alignedAt % elementAlignment)) % elementAlignment;
+  const whole = Buffer.allocUnsafeSlow(before + bytes).subarray(before);
   let at = 0;
   for (const piece of pieces) {
     at += piece.copy(whole, at);

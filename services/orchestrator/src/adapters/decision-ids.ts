@@ -18,4 +18,8 @@ export const decisionIdFloor = (atMs: number): string => `d_${timePart(atMs)}`;
 export const messageIdOf = (instance: string, step: string): string =>
   `m_${digestOf(JSON.stringify([instance, step])).slice(0, 22)}`;
 
+/** The id of the event with which a link takes consent back: the same link and the same yes give the same one. */
+export const unsubscribeIdOf = (about: readonly (string | number)[]): string =>
+  `u_${digestOf(JSON.stringify(about)).slice(0, 22)}`;
+
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url');

@@ -1,9 +1,9 @@
 import type { Collection, CollectionDeclaration } from '@rapport/document-store';
-import { prune, reserve, type Reservation, type ReserveAnswer } from '../domain/caps.js';
+import { isMailed, prune, reserve, type Reservation, type ReserveAnswer } from '../domain/caps.js';
 import type { CapLedger, Reserved } from '../ports/cap-ledger.js';
 import type { DecisionLedger } from '../ports/decision-ledger.js';
 
-/** One document per person: the uses of attention that caps may still count. */
+/** One document per person and one per mailbox: the uses of attention that caps may still count. */
 export interface CapDocument {
   readonly reservations: readonly Reservation[];
 }
@@ -17,6 +17,12 @@ type Change = (reservations: readonly Reservation[]) => {
   readonly reservations: readonly Reservation[];
   readonly answer: ReserveAnswer;
 };
+
+type Request = Parameters<CapLedger['reserve']>[1];
+type Contender = Request['contenders'][number];
+
+/** Mailboxes stand beside people; no profile id begins so. */
+const placeOf = (mailbox: string): string => `@${mailbox}`;
 
 interface Waiting {
   /** The earliest instant that the change looks at. */
@@ -45,13 +51,53 @@ export class DocumentCapLedger implements CapLedger {
     readonly now: () => number,
   ) {}
 
-  async reserve(profileId: string, request: Parameters<CapLedger['reserve']>[1]): Promise<Reserved> {
-    return await this.#enqueue(profileId, request.atMs, (reservations) =>
+  /**
+   * A mail needs room in two documents: its person's and its mailbox's, in this order. A place that the mailbox has no
+   * room for goes to the next contender in the person's document, and at last back.
+   */
+  async reserve(profileId: string, request: Request): Promise<Reserved> {
+    const { contenders, mailbox } = request;
+    const refused = new Map<Contender, string>();
+    const stood: Promise<boolean>[] = [];
+    const bothStood = async (): Promise<boolean> => (await Promise.all(stood)).every(Boolean);
+    for (;;) {
+      const open = contenders.filter((one) => !refused.has(one));
+      const { answer, stood: own } = await this.#reserveAt(profileId, { ...request, contenders: open });
+      stood.push(own);
+      const granted = open[answer.granted];
+      const behind = granted === undefined ? open : open.slice(0, answer.granted);
+      if (mailbox !== undefined && granted !== undefined && isMailed(granted)) {
+        const { mailbox: _mailbox, ...alone } = request;
+        const there = await this.#reserveAt(placeOf(mailbox), { ...alone, contenders: [granted] });
+        stood.push(there.stood);
+        if (there.answer.granted < 0) {
+          refused.set(granted, `its address: ${there.answer.refusals[0] ?? 'full'}`);
+          continue;
+        }
+      }
+      for (const [index, one] of behind.entries()) refused.set(one, answer.refusals[index] ?? 'full');
+      const before = granted === undefined ? contenders : contenders.slice(0, contenders.indexOf(granted));
+      const refusals = before.map((one) => refused.get(one) ?? 'full');
+      return {
+        answer: { granted: granted === undefined ? -1 : contenders.indexOf(granted), refusals },
+        stood: bothStood(),
+      };
+    }
+  }
+
+  async release(profileId: string, id: string): Promise<void> {
+    const held = (await this.collection.get(profileId))?.doc.reservations.find((one) => one.id === id);
+    await this.#releaseAt(profileId, id);
+    if (held?.mailbox !== undefined) await this.#releaseAt(placeOf(held.mailbox), id);
+  }
+
+  async #reserveAt(place: string, request: Request): Promise<Reserved> {
+    return await this.#enqueue(place, request.atMs, (reservations) =>
       reserve(reservations, { ...request, openUntilMs: this.now() + openForMs }),
     );
   }
 
-  async release(profileId: string, id: string): Promise<void> {
+  async #releaseAt(profileId: string, id: string): Promise<void> {
     await this.#until(profileId, this.now(), (reservations) => ({
       reservations: reservations.some((one) => one.id === id)
         ? reservations.filter((one) => one.id !== id)
@@ -147,8 +193,8 @@ export class DocumentCapLedger implements CapLedger {
       .filter((one) => made.get(one) !== false)
       .map((one) => {
         if (made.get(one) !== true) return one;
-        const { id, tactic, channel, atMs } = one;
-        return { id, tactic, channel, atMs };
+        const { openUntilMs: _confirmed, ...confirmed } = one;
+        return confirmed;
       });
   }
 }

@@ -1,28 +1,15 @@
 import { ingestionProto } from '@rapport/contracts';
 import type { Calls } from '@rapport/service-host';
+import { namesOf } from '../domain/person.js';
 import { unsubscribeRefused } from '../orchestrator.errors.js';
-
-/** How an event names somebody: the account, else a device, else the address. */
-function namesOf(identifiers: readonly string[]): {
-  readonly userId: string;
-  readonly anonymousId: string;
-  readonly traits: Readonly<Record<string, string>>;
-} {
-  const valueOf = (type: string): string =>
-    identifiers.find((one) => one.startsWith(`${type}:`))?.slice(type.length + 1) ?? '';
-  const userId = valueOf('user_id');
-  const anonymousId = userId === '' ? valueOf('anonymous_id') : '';
-  const email = valueOf('email');
-  return { userId, anonymousId, traits: email === '' ? {} : { email } };
-}
 
 /** Records that a person wants no more messages of a purpose: an event like any other, from the source `rapport`. */
 export function createIngestionUnsubscriber(
   calls: Calls,
   writeKey: string,
-): (identifiers: readonly string[], purpose: string) => Promise<void> {
+): (identifiers: readonly string[], purpose: string, messageId: string) => Promise<void> {
   const ingestion = calls.to<ingestionProto.IngestionService>(ingestionProto.IngestionServiceDefinition);
-  return async (identifiers, purpose) => {
+  return async (identifiers, purpose, messageId) => {
     const { userId, anonymousId, traits } = namesOf(identifiers);
     const { results } = await ingestion.accept({
       writeKey,
@@ -30,7 +17,7 @@ export function createIngestionUnsubscriber(
       events: [
         {
           type: 'track',
-          messageId: '',
+          messageId,
           userId,
           anonymousId,
           event: 'Unsubscribed',

@@ -1,7 +1,9 @@
 import { bucketOf } from '@rapport/kernel';
 import type { CandidateOutcome } from '@rapport/contracts';
 import type { VariantDefinition } from '@rapport/playbook';
-import { emailOf, type Person } from './person.js';
+import type { Person } from './person.js';
+import { mailReachOf, type MailReach } from './reachability.js';
+import { refusalBySubscription, type Refusals } from './subscriptions.js';
 import { byRule, type Tactic } from './tactics.js';
 
 /** What is asked of every candidate of one decision. */
@@ -12,6 +14,8 @@ export interface Question {
   readonly placement: string | undefined;
   /** A journey's step may go on when the segment no longer holds. */
   readonly ignoreSegment?: boolean;
+  /** Looked up where a tactic goes by mail: where it would go, and what that mailbox refused. */
+  readonly mail?: { readonly reach: MailReach; readonly refusals: Refusals };
 }
 
 const left = (tactic: Tactic, outcome: CandidateOutcome['outcome'], reason: string): CandidateOutcome => ({
@@ -23,11 +27,9 @@ const left = (tactic: Tactic, outcome: CandidateOutcome['outcome'], reason: stri
 /** Consent, then everything of eligibility that the profile alone can tell. Undefined: the candidate stays. */
 export function refusalByProfile(tactic: Tactic, question: Question): CandidateOutcome | undefined {
   const { person, atMs, placement } = question;
-  const { consent, segment } = tactic.definition;
-  if (consent !== undefined && person.consent[consent] !== true) {
-    const said = person.consent[consent] === false ? 'was refused' : 'was never given';
-    return left(tactic, 'no_consent', `consent to ${consent} ${said}`);
-  }
+  const { segment } = tactic.definition;
+  const refused = refusalBySubscription(tactic, person, question.mail?.refusals);
+  if (refused !== undefined) return left(tactic, 'no_consent', refused);
   if (tactic.definition.placement !== placement) {
     const place = tactic.definition.placement;
     return left(
@@ -43,8 +45,9 @@ export function refusalByProfile(tactic: Tactic, question: Question): CandidateO
     const { from, to } = tactic.definition.schedule ?? {};
     return left(tactic, 'not_eligible', `outside its schedule (${from ?? '…'} to ${to ?? '…'})`);
   }
-  if (tactic.channelKind === 'email' && emailOf(person) === undefined) {
-    return left(tactic, 'not_eligible', 'no e-mail address is known');
+  if (tactic.channelKind === 'email') {
+    const reach = question.mail?.reach ?? mailReachOf(person);
+    if ('why' in reach) return left(tactic, 'not_eligible', reach.why);
   }
   return undefined;
 }

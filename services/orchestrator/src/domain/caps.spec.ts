@@ -24,6 +24,45 @@ const used = (atMs: number, tactic = 't', channel = 'email'): Reservation => ({
   atMs,
 });
 
+describe('a place that is asked for anew', () => {
+  test('stands at the newest instant asked for, or nowhere, and never makes a window too full', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ id: fc.integer({ min: 0, max: 5 }), atMs: fc.integer({ min: 0, max: 60 }) }), {
+          maxLength: 40,
+        }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 20 }),
+        (asked, max, windowMs) => {
+          const contenders: Contender[] = [{ name: 't', channel: 'email', caps: [rolling(max, windowMs)] }];
+          let reservations: readonly Reservation[] = [];
+          for (const { id, atMs } of asked) {
+            const others = reservations.filter((one) => one.id !== `d${id}`);
+            const room = refusalOf(rolling(max, windowMs), others, atMs, 'UTC') === undefined;
+            const result = reserve(reservations, {
+              id: `d${id}`,
+              atMs,
+              timezone: 'UTC',
+              contenders,
+              openUntilMs: 0,
+              anew: true,
+            });
+            ({ reservations } = result);
+            expect(result.answer.granted).toBe(room ? 0 : -1);
+            const held = reservations.filter((one) => one.id === `d${id}`).map((one) => one.atMs);
+            expect(held).toEqual(room ? [atMs] : []);
+            const fullest = reservations.map(
+              ({ atMs: end }) =>
+                reservations.filter((one) => one.atMs > end - windowMs && one.atMs <= end).length,
+            );
+            expect(Math.max(0, ...fullest)).toBeLessThanOrEqual(max);
+          }
+        },
+      ),
+    );
+  });
+});
+
 describe('a rolling cap', () => {
   it('has room again exactly when the first use is as old as the window', () => {
     const cap = rolling(1, 100);

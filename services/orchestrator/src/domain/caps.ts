@@ -8,6 +8,8 @@ export interface Reservation {
   readonly tactic: string;
   readonly channel: string;
   readonly atMs: number;
+  /** Key of the mailbox where the same use is counted. */
+  readonly mailbox?: string;
   /** Until it was seen in the ledger, the decision may still come to nothing: after this instant the ledger is asked. */
   readonly openUntilMs?: number;
 }
@@ -16,8 +18,14 @@ export interface Reservation {
 export interface Contender {
   readonly name: string;
   readonly channel: string;
+  /** `email`: its caps hold per mailbox too. */
+  readonly channelKind?: string;
   readonly caps: readonly Cap[];
 }
+
+/** Whether a contender's caps hold per mailbox too. */
+export const isMailed = ({ channelKind, caps }: Contender): boolean =>
+  channelKind === 'email' && caps.length > 0;
 
 /** Who got the place, if anyone; and for each contender before it, which cap was full. */
 export interface ReserveAnswer {
@@ -60,7 +68,7 @@ export function refusalOf(
   return `${cap.scope} ${cap.name}: ${used} of ${cap.max} per ${cap.per} used`;
 }
 
-/** Gives the place to the first contender whose caps all have room. A decision that holds one already keeps it. */
+/** Gives the place to the first contender whose caps all have room. A decision that holds one already keeps it, unless it asks anew. */
 export function reserve(
   reservations: readonly Reservation[],
   request: {
@@ -69,22 +77,27 @@ export function reserve(
     readonly timezone: string;
     readonly contenders: readonly Contender[];
     readonly openUntilMs: number;
+    readonly mailbox?: string;
+    readonly anew?: boolean;
   },
 ): { readonly answer: ReserveAnswer; readonly reservations: readonly Reservation[] } {
-  const { id, atMs, timezone, contenders, openUntilMs } = request;
+  const { id, atMs, timezone, contenders, openUntilMs, mailbox } = request;
   const held = reservations.find((one) => one.id === id);
-  const again = contenders.findIndex(({ name }) => name === held?.tactic);
+  const again = request.anew === true ? -1 : contenders.findIndex(({ name }) => name === held?.tactic);
   if (again >= 0) {
     const refusals = contenders.slice(0, again).map(() => 'was full when this decision was made first');
     return { answer: { granted: again, refusals }, reservations };
   }
   const others = held === undefined ? reservations : reservations.filter((one) => one.id !== id);
   const refusals: string[] = [];
-  for (const [index, { name: tactic, channel, caps }] of contenders.entries()) {
+  for (const [index, contender] of contenders.entries()) {
+    const { name: tactic, channel, caps } = contender;
     const refusal = firstRefusal(caps, others, atMs, timezone);
     if (refusal === undefined) {
+      const at = mailbox !== undefined && isMailed(contender) ? { mailbox } : {};
       // What no cap counts need not be kept.
-      const kept = caps.length === 0 ? others : [...others, { id, tactic, channel, atMs, openUntilMs }];
+      const kept =
+        caps.length === 0 ? others : [...others, { id, tactic, channel, atMs, openUntilMs, ...at }];
       return { answer: { granted: index, refusals }, reservations: kept };
     }
     refusals.push(refusal);

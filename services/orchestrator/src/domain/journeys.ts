@@ -1,5 +1,5 @@
 import { parseDuration, type ProfileId } from '@rapport/kernel';
-import type { DecisionRecord, ProfileChange, RequestedMessage } from '@rapport/contracts';
+import type { DecisionRecord, Delivery, ProfileChange, RequestedMessage } from '@rapport/contracts';
 import type { JourneyDefinition } from '@rapport/playbook';
 
 /** A step with its wait read. */
@@ -27,7 +27,8 @@ export interface JourneyPlan {
 export interface StepOutcome {
   readonly step: string;
   readonly atMs: number;
-  readonly outcome: 'sent' | 'refused';
+  /** sent: a message was requested, and nothing else was heard of it; failed and cancelled: how that message ended. */
+  readonly outcome: 'sent' | 'refused' | 'failed' | 'cancelled';
   readonly reason: string;
   readonly decisionId?: string;
   readonly messageId?: string;
@@ -43,7 +44,7 @@ export interface Instance {
   readonly exitOn: readonly string[];
   /** Position of the step that it waits for or ended at. */
   readonly step: number;
-  readonly state: 'waiting' | 'done' | 'cancelled' | 'refused';
+  readonly state: 'waiting' | 'done' | 'cancelled' | 'refused' | 'failed';
   readonly startedMs: number;
   /** When the starting event happened; only what happened at or after it can end the journey. */
   readonly startedEventMs: number;
@@ -267,8 +268,34 @@ export function afterStep(instance: Instance, outcome: StepOutcome): Instance {
     };
   }
   const { dueMs: _due, ...rest } = instance;
-  const sent = history.some((one) => one.outcome === 'sent');
-  return { ...rest, state: sent ? 'done' : 'refused', reason: outcome.reason, history };
+  return { ...rest, state: endOf(history), reason: outcome.reason, history };
+}
+
+/** How an instance that went all its way ended: done when any of its messages stands as sent. */
+function endOf(history: readonly StepOutcome[]): 'done' | 'failed' | 'refused' {
+  if (history.some(({ outcome }) => outcome === 'sent')) return 'done';
+  return history.some(({ outcome }) => outcome === 'failed') ? 'failed' : 'refused';
+}
+
+/** What became of a step's message, in the step and, where the instance has ended, in its end. The same state where it changes nothing. */
+export function withDelivery(
+  state: PersonJourneys,
+  { messageId, outcome, detail }: Delivery,
+): PersonJourneys {
+  const instance = state.instances.find(({ history }) =>
+    history.some((step) => step.messageId === messageId && step.outcome !== outcome),
+  );
+  if (instance === undefined) return state;
+  const reason = `the message: ${detail}`;
+  const history = instance.history.map((step) =>
+    step.messageId === messageId ? { ...step, outcome, reason } : step,
+  );
+  const hasEnded = ['done', 'failed', 'refused'].includes(instance.state);
+  return withInstance(state, {
+    ...instance,
+    history,
+    ...(hasEnded ? { state: endOf(history), reason } : {}),
+  });
 }
 
 /** Replaces one instance. */

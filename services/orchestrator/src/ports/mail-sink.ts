@@ -11,6 +11,8 @@ export interface SunkMail {
   readonly tactic: string;
   /** When it came in, ISO 8601. */
   readonly at: string;
+  /** How often the same Message-ID had come in before; absent for the first. */
+  readonly repeat?: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -21,4 +23,6 @@ export interface MailSink {
   listAfter(id: string | undefined, limit: number): Promise<readonly SunkMail[]>;
   /** The newest, newest first. */
   newest(limit: number): Promise<readonly SunkMail[]>;
+  /** How many of the mails it has are repeats. */
+  repeats(): Promise<number>;
 }

@@ -23,6 +23,8 @@ export interface PersonReader {
     untilMs: number,
     limit: number,
   ): Promise<readonly PastEvent[]>;
+  /** Whether an operator took this address from the person (unlink, split) and nobody gave it back since. */
+  isUnlinked(person: Person, address: string): Promise<boolean>;
   /** Numbers for models, as they are now. */
   features(profileId: string): Promise<Readonly<Record<string, number>>>;
 }

@@ -120,7 +120,10 @@ export class DueTimers {
 }
 
 /** Resolves when every partition of a consumer has been taken over: only then are its timers known. */
-export async function takenOver(consumer: Consumer, timers: DueTimers): Promise<void> {
+export async function takenOver(
+  consumer: Consumer,
+  timers: { knows(partition: number): boolean },
+): Promise<void> {
   const missing = consumer.assigned().filter((partition) => !timers.knows(partition));
   await Promise.all(
     missing.map(async (partition) => consumer.exclusively(partition, () => Promise.resolve())),

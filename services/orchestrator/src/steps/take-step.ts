@@ -1,15 +1,19 @@
 import type { DecisionRecord, JsonObject, RequestedMessage } from '@rapport/contracts';
 import { afterStep, cancelled, type Instance, type PersonJourneys } from '../domain/journeys.js';
-import { emailOf, type Person } from '../domain/person.js';
-import { purposeOf, type Tactic, type TacticBook } from '../domain/tactics.js';
+import type { Person } from '../domain/person.js';
+import { mailAddressOf } from '../domain/reachability.js';
+import type { Tactic, TacticBook } from '../domain/tactics.js';
 import type { Links } from '../ports/content-renderer.js';
 import type { PersonReader } from '../ports/person-reader.js';
+import type { RefusalBook } from '../ports/refusal-book.js';
+import { unsubscribeLink } from './fill-content.js';
 import type { MakeDecision } from './make-decision.js';
 
 export interface TakeStepPorts {
   readonly people: PersonReader;
   readonly makeDecision: MakeDecision;
   readonly links: Links;
+  readonly refusals: Pick<RefusalBook, 'keyOf'>;
   readonly book: TacticBook;
   /** Where a webhook channel sends to. */
   readonly urlOf: (channel: string) => string | undefined;
@@ -111,13 +115,13 @@ function messageOf(
 ): RequestedMessage | undefined {
   const { instance, step, tactic, person, decision } = made;
   const { chosen } = decision;
-  const to = tactic.channelKind === 'email' ? emailOf(person) : ports.urlOf(tactic.channel);
+  const to = tactic.channelKind === 'email' ? mailAddressOf(person) : ports.urlOf(tactic.channel);
   if (chosen === null || to === undefined) return undefined;
   const content: JsonObject = {
     ...chosen.content,
     ...(chosen.items === undefined ? {} : { items: chosen.items }),
     ...(tactic.channelKind === 'email'
-      ? { unsubscribe: ports.links.toUnsubscribe(person.profileId, purposeOf(tactic)) }
+      ? { unsubscribe: unsubscribeLink(ports, person, tactic, Date.parse(decision.at)) }
       : {}),
   };
   return {

@@ -109,4 +109,12 @@ const toProto = ({ profileId }: PersonJourneys, instance: Instance): journeysPro
   due: instance.dueMs === undefined ? '' : new Date(instance.dueMs).toISOString(),
   reason: instance.reason,
   startedAt: new Date(instance.startedMs).toISOString(),
+  history: instance.history.map(({ step, outcome, reason, atMs, messageId = '', decisionId = '' }) => ({
+    step,
+    outcome,
+    reason,
+    at: new Date(atMs).toISOString(),
+    messageId,
+    decisionId,
+  })),
 });

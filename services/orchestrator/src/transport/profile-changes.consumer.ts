@@ -4,11 +4,13 @@ import type { Rejections } from '@rapport/service-host';
 import type { MeasureLift } from '../measure-lift.pipeline.js';
 import type { RunJourneys } from '../run-journeys.pipeline.js';
 import type { DueTimers } from '../steps/due-timers.js';
+import type { NoteRefusals } from '../steps/note-refusals.js';
 
 export interface ProfileChangesParts {
   readonly log: EventLog;
   readonly journeys: RunJourneys;
   readonly lift: MeasureLift;
+  readonly noteRefusals: NoteRefusals;
   readonly timers: DueTimers;
   readonly rejections: Rejections;
   readonly onFailure: (failure: ConsumeFailure) => void;
@@ -28,7 +30,7 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
   };
   return await log.consume({
     group: journeysGroup,
-    topics: [topics.profilesChanged.name, topics.decisionsMade.name],
+    topics: [topics.profilesChanged.name, topics.decisionsMade.name, topics.deliveriesRecorded.name],
     onAssigned: async (partition) => {
       await journeys.republish(partition);
       await lift.takeOver(partition);
@@ -45,7 +47,13 @@ export async function consumeProfileChanges(parts: ProfileChangesParts): Promise
         await lift.decided(batch.partition, decided);
         return;
       }
+      if (batch.topic === topics.deliveriesRecorded.name) {
+        const ended = await valuesOf(await readRecords(topics.deliveriesRecorded.name, batch.records));
+        await journeys.delivered(batch.partition, ended);
+        return;
+      }
       const changes = await valuesOf(await readRecords(topics.profilesChanged.name, batch.records));
+      await parts.noteRefusals(changes);
       await journeys.apply(batch.partition, changes);
       await lift.changed(batch.partition, changes);
     },

@@ -2,13 +2,11 @@ import { readRecords, topics } from '@rapport/contracts';
 import type { ConsumeFailure, Consumer, EventLog } from '@rapport/event-log';
 import type { Rejections } from '@rapport/service-host';
 import type { DeliverMessages } from '../deliver-messages.pipeline.js';
-import type { DueTimers } from '../steps/due-timers.js';
 
 export interface RequestedMessagesParts {
   readonly log: EventLog;
   readonly channel: string;
   readonly deliver: DeliverMessages;
-  readonly timers: DueTimers;
   readonly rejections: Rejections;
   readonly onFailure: (failure: ConsumeFailure) => void;
 }
@@ -18,15 +16,12 @@ export const deliverStage = 'deliver';
 
 /** Each channel reads all requests at its own pace: a slow webhook holds up no mail. */
 export async function consumeRequestedMessages(parts: RequestedMessagesParts): Promise<Consumer> {
-  const { log, channel, deliver, timers, rejections } = parts;
+  const { log, channel, deliver, rejections } = parts;
   return await log.consume({
     group: `deliver-${channel}`,
     topics: [topics.messagesRequested.name],
-    onAssigned: async (partition) => {
-      await deliver.rerecord(partition);
-      await timers.take(partition);
-    },
-    onRevoked: (partition) => timers.drop(partition),
+    onAssigned: async (partition) => deliver.take(partition),
+    onRevoked: (partition) => deliver.drop(partition),
     onBatch: async (batch) => {
       const { read, refused } = await readRecords(topics.messagesRequested.name, batch.records);
       await rejections.reject(refused);

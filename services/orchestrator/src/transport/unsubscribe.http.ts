@@ -1,12 +1,19 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { UnsubscribeClaim } from '../ports/content-renderer.js';
+import type { Unsubscribe } from '../steps/unsubscribe.js';
 import { linkInvalid } from '../orchestrator.errors.js';
 import { escapeHtml } from './mail.http.js';
 
 export interface UnsubscribeRoutes {
-  /** Whom a token is about; undefined when it was not made here. */
-  readonly read: (token: string) => { readonly profileId: string; readonly purpose: string } | undefined;
-  /** Records that the person wants no more; resolves when that is durable. */
-  readonly unsubscribe: (profileId: string, purpose: string) => Promise<void>;
+  /** What a token is about and until when it is good; undefined when it was not made here. */
+  readonly read: (
+    token: string,
+  ) => { readonly claim: UnsubscribeClaim; readonly expiresAtMs: number } | undefined;
+  /** Does what the link says; resolves when that is durable. */
+  readonly unsubscribe: Unsubscribe;
+  readonly now: () => number;
+  /** Whom somebody may write to whose link is too old; undefined where no channel has an address. */
+  readonly sender: string | undefined;
 }
 
 const page = (title: string, body: string): string => `<!doctype html>
@@ -20,10 +27,17 @@ const page = (title: string, body: string): string => `<!doctype html>
  * one click from the mail program (RFC 8058). No token of ours is asked: the link is signed.
  */
 export function mountUnsubscribe(http: FastifyInstance, routes: UnsubscribeRoutes): void {
-  const claimOf = (token: string): { readonly profileId: string; readonly purpose: string } => {
-    const claim = routes.read(token);
-    if (claim === undefined) throw linkInvalid();
-    return claim;
+  /** Undefined: too old, and the answer says what to do instead. */
+  const claimOf = (token: string, reply: FastifyReply): UnsubscribeClaim | undefined => {
+    const link = routes.read(token);
+    if (link === undefined) throw linkInvalid();
+    if (link.expiresAtMs > routes.now()) return link.claim;
+    const write = routes.sender === undefined ? '' : `, or write to ${escapeHtml(routes.sender)}`;
+    void reply
+      .code(410)
+      .type('text/html; charset=utf-8')
+      .send(page('This link is too old', `<p>Use the link of a newer message${write}.</p>`));
+    return undefined;
   };
   // What a mail program or a form posts says nothing that the link does not.
   http.addContentTypeParser(
@@ -37,20 +51,22 @@ export function mountUnsubscribe(http: FastifyInstance, routes: UnsubscribeRoute
 
   const signed = { config: { open: 'the link is signed' } };
   http.get<{ Params: { token: string } }>('/v1/unsubscribe/:token', signed, async (request, reply) => {
-    const { purpose } = claimOf(request.params.token);
+    const claim = claimOf(request.params.token, reply);
+    if (claim === undefined) return reply;
     return reply
       .type('text/html; charset=utf-8')
       .send(
         page(
           'No more of these messages?',
-          `<p>About: ${escapeHtml(purpose.replaceAll('_', ' '))}.</p><form method="post"><button>Unsubscribe</button></form>`,
+          `<p>About: ${escapeHtml(claim.purpose.replaceAll('_', ' '))}.</p><form method="post"><button>Unsubscribe</button></form>`,
         ),
       );
   });
 
   http.post<{ Params: { token: string } }>('/v1/unsubscribe/:token', signed, async (request, reply) => {
-    const { profileId, purpose } = claimOf(request.params.token);
-    await routes.unsubscribe(profileId, purpose);
+    const claim = claimOf(request.params.token, reply);
+    if (claim === undefined) return reply;
+    await routes.unsubscribe(claim);
     return reply
       .type('text/html; charset=utf-8')
       .send(page('Done', '<p>You will get no more of these messages.</p>'));

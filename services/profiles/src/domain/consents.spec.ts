@@ -62,6 +62,19 @@ describe('consent', () => {
     expect(after(parts)).toEqual(expected);
   });
 
+  it('says whether the person chose it or a device only carried it', () => {
+    const entries: ConsentEntry[] = [];
+    for (const parts of [
+      carrying({ ads: true, mail: true }),
+      { event: 'Consent Granted', properties: { purpose: 'mail' }, atMs: epochMs + 1 },
+    ]) {
+      const event = profileEventOf(accepted(parts));
+      if (event !== undefined) foldConsents(entries, event);
+    }
+    const shown = consentsShown(entries);
+    expect([shown['ads']?.chosen, shown['mail']?.chosen]).toEqual([undefined, true]);
+  });
+
   it('keeps the fifty purposes answered last', () => {
     const many = Array.from({ length: 60 }, (_, index) =>
       carrying({ [`p${String(index).padStart(2, '0')}`]: true }, { atMs: epochMs + index }),

@@ -89,7 +89,10 @@ export function mergeConsents(
 export function consentsShown(entries: readonly ConsentEntry[]): ProfileView['consent'] {
   return Object.fromEntries(
     entries
-      .map(([purpose, granted, , source, atMs]) => [purpose, { granted, at: isoOf(atMs), source }] as const)
+      .map(
+        ([purpose, granted, chosen, source, atMs]) =>
+          [purpose, { granted, at: isoOf(atMs), source, ...(chosen === 1 ? { chosen: true } : {}) }] as const,
+      )
       .sort(([one], [other]) => (one < other ? -1 : 1)),
   );
 }

@@ -2,7 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '@rapport/contracts';
 import { accepted, epochMs } from '../fixtures/events.js';
 import { profileEventOf } from './profile-event.js';
-import { foldTraits, mergeTraits, mostTraits, traitsShown, type TraitEntry } from './traits.js';
+import {
+  foldTraits,
+  mergeTraits,
+  mostTraits,
+  traitsRemoved,
+  traitsShown,
+  type TraitEntry,
+} from './traits.js';
 
 const fold = (entries: TraitEntry[], traits: JsonObject, ms = 0, messageId = `m${ms}`): TraitEntry[] => {
   const event = profileEventOf(accepted({ type: 'identify', traits, atMs: epochMs + ms, messageId }));
@@ -36,6 +43,15 @@ describe('traits', () => {
 
   it('that were taken back stay so against what is older', () => {
     expect(traitsShown(fold(fold([], { plan: null }, 5), { plan: 'gold' }, 1))).toEqual({});
+  });
+
+  it('that were taken back are named until they are said again', () => {
+    const entries = fold(fold([], { plan: 'gold', email: 'a@x.com' }, 1), { plan: null, email: null }, 5);
+    expect(traitsRemoved(entries)).toEqual(['email', 'plan']);
+    expect(traitsRemoved(fold(entries, { email: 'b@x.com' }, 6))).toEqual(['plan']);
+    // Of several origins the newest word counts.
+    expect(traitsRemoved(mergeTraits([entries, fold([], { plan: 'silver' }, 7)]))).toEqual([]);
+    expect(traitsRemoved(mergeTraits([entries, fold([], { plan: 'silver' }, 4)]))).toEqual(['plan']);
   });
 
   it('that are too long are left out, and so are too many: those set last are kept', () => {

@@ -71,6 +71,13 @@ export function traitValue(origins: readonly (readonly TraitEntry[])[], name: st
   return newest?.[1] ?? undefined;
 }
 
+/** Names of the traits that were taken back and not said again, in order. */
+export const traitsRemoved = (entries: readonly TraitEntry[]): readonly string[] =>
+  entries
+    .filter(([, value]) => value === null)
+    .map(([name]) => name)
+    .sort();
+
 /** Traits as the contracts show them, by name; those taken back are left out. */
 export function traitsShown(entries: readonly TraitEntry[]): Readonly<Record<string, TraitValue>> {
   return Object.fromEntries(

@@ -4,7 +4,7 @@ import { isoOf } from './instants.js';
 import type { OriginState } from './origin-state.js';
 import type { Person } from './person.js';
 import { isNewer } from './profile-event.js';
-import { traitsShown } from './traits.js';
+import { traitsRemoved, traitsShown } from './traits.js';
 
 /** Every computed trait of a person at an instant, by name. */
 export function computedTraitsAt(person: Person, atMs: number): Readonly<Record<string, JsonValue>> {
@@ -18,10 +18,13 @@ export function viewAt(person: Person, atMs: number): ProfileView {
   const firstMs = facts.firstSeenMs();
   const lastMs = facts.lastSeenMs();
   const timezone = newestTimezone(states);
+  const traits = facts.traits();
+  const removedTraits = traitsRemoved(traits);
   return {
     profileId: person.profileId,
     identifiers: [...person.identifiers].sort(),
-    traits: traitsShown(facts.traits()),
+    traits: traitsShown(traits),
+    ...(removedTraits.length === 0 ? {} : { removedTraits }),
     computedTraits: computedTraitsAt(person, atMs),
     segments: [...person.segmentsAt(atMs)]
       .map(([name, sinceMs]) => ({ name, since: isoOf(sinceMs) }))

@@ -43,9 +43,23 @@ const counted = (): EventLog =>
     },
   });
 
-const change = (profileId: string, version: number, note = ''): Partial<ProfileChange> =>
-  ({ profileId: profileId as ProfileChange['profileId'], version, note }) as Partial<ProfileChange>;
-const publish = (changes: readonly Partial<ProfileChange>[]) =>
+const at = '2026-03-01T00:00:00.000Z';
+const change = (profileId: string, version: number, note = ''): ProfileChange => ({
+  profileId: profileId as ProfileChange['profileId'],
+  version,
+  asOf: at,
+  transitions: [],
+  events: [],
+  view: {
+    profileId: profileId as ProfileChange['profileId'],
+    identifiers: [],
+    traits: {},
+    computedTraits: { note },
+    segments: [],
+    consent: {},
+  },
+});
+const publish = (changes: readonly ProfileChange[]) =>
   log.append(
     topic,
     changes.map((one) => ({ key: String(one.profileId), value: encodeJson(one) })),
@@ -90,7 +104,7 @@ describe('ChangeWatch', () => {
       await publish(changes);
       for (const seen of await Promise.all(watching.map((one) => take(one, count)))) {
         for (const person of new Set(changes.map(({ profileId }) => profileId))) {
-          const versions = (of: readonly Partial<ProfileChange>[]) =>
+          const versions = (of: readonly ProfileChange[]) =>
             of.filter(({ profileId }) => profileId === person).map(({ version }) => version);
           expect(versions(seen)).toEqual(versions(changes));
         }

@@ -1,6 +1,6 @@
-import type { AcceptedEvent, ProfileChange, ProfileView, profilesProto } from '@rapport/contracts';
+import { profilesProto, type AcceptedEvent, type ProfileChange } from '@rapport/contracts';
 import { RapportError } from '@rapport/kernel';
-import type { Asked, CallContext } from '@rapport/service-host';
+import { seesPersonal, type Asked, type CallContext } from '@rapport/service-host';
 import { profilesErrors } from '../profiles.errors.js';
 import type { OwnEvents } from '../ports/own-events.js';
 import type { ReadProfiles, ShownProfile } from '../read-profiles.pipeline.js';
@@ -71,12 +71,7 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
     for await (const change of watch(context?.cancelled ?? new AbortController().signal)) {
       if (wanted.size > 0 && !wanted.has(change.profileId)) continue;
       if (wanted.size > 0 && change.mergedInto !== undefined) wanted.add(change.mergedInto);
-      yield {
-        profile: profileMessage(
-          shownProfile({ view: change.view, version: change.version, settling: false }, context),
-        ),
-        transitions: change.transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
-      };
+      yield changeMessage(change, context);
     }
   }
 
@@ -117,6 +112,48 @@ export class ProfilesGrpc implements Omit<profilesProto.ProfilesService, 'eraseP
   }
 }
 
+/** Messages by change, for those who see personal values and for the others. */
+const told = {
+  inClear: new WeakMap<ProfileChange, profilesProto.WatchProfilesResponse>(),
+  hidden: new WeakMap<ProfileChange, profilesProto.WatchProfilesResponse>(),
+};
+
+/** A change in the contract's terms: one message for all who watch and may see the same. */
+function changeMessage(change: ProfileChange, asked: Asked | undefined): profilesProto.WatchProfilesResponse {
+  const messages = seesPersonal(asked) ? told.inClear : told.hidden;
+  const known = messages.get(change);
+  if (known !== undefined) return known;
+  const { view, version, transitions } = change;
+  const message = {
+    profile: profileMessage(shownProfile({ view, version, settling: false }, asked)),
+    transitions: transitions.map(({ segment, kind, at }) => ({ segment, kind, at })),
+  };
+  messages.set(change, message);
+  return message;
+}
+
+const { watchProfiles } = profilesProto.ProfilesServiceDefinition.methods;
+const encoded = new WeakMap<profilesProto.WatchProfilesResponse, Uint8Array>();
+
+/** The contract, with what is told to all who watch encoded once. */
+export const profilesContract = {
+  ...profilesProto.ProfilesServiceDefinition,
+  methods: {
+    ...profilesProto.ProfilesServiceDefinition.methods,
+    watchProfiles: {
+      ...watchProfiles,
+      responseType: {
+        decode: (input: Uint8Array) => profilesProto.WatchProfilesResponse.decode(input),
+        encode: (message: profilesProto.WatchProfilesResponse) => {
+          const bytes = encoded.get(message) ?? profilesProto.WatchProfilesResponse.encode(message).finish();
+          encoded.set(message, bytes);
+          return { finish: () => bytes };
+        },
+      },
+    },
+  },
+};
+
 /** People that one request may name: each is looked up. */
 const maxPersons = 10_000;
 
@@ -137,7 +174,13 @@ export function profileMessage({ view, version, settling }: ShownProfile): profi
     traits: { ...view.traits },
     computedTraits: { ...view.computedTraits },
     segments: [...view.segments],
-    consent: { ...view.consent } satisfies ProfileView['consent'],
+    consent: Object.fromEntries(
+      Object.entries(view.consent).map(([purpose, { granted, at, source, chosen = false }]) => [
+        purpose,
+        { granted, at, source, chosen },
+      ]),
+    ),
+    removedTraits: [...(view.removedTraits ?? [])],
     version: BigInt(version),
     firstSeen: view.firstSeen ?? '',
     lastSeen: view.lastSeen ?? '',

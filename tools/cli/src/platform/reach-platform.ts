@@ -47,7 +47,7 @@ export async function reachOrEmbed(config: CliConfig, terminal: Terminal): Promi
     RAPPORT_LOG_LEVEL: terminal.environment['RAPPORT_LOG_LEVEL'] ?? 'error',
   });
   const { apiToken } = embedded.host.credentials;
-  const calls = lazyCalls(embedded.grpcAddress, apiToken);
+  const calls = lazyCalls(embedded.grpcAddress, apiToken, config.tls);
   return {
     http: new HttpDoor(embedded.httpUrl, apiToken),
     calls: calls.open,
@@ -78,7 +78,7 @@ async function runningPlatform(config: CliConfig): Promise<Platform | undefined>
       `expected a platform at ${config.httpUrl}; something else answers there (${alive.status}). Set RAPPORT_HTTP_PORT or RAPPORT_URL to where the platform listens.`,
     );
   }
-  const calls = lazyCalls(config.grpcAddress, apiToken);
+  const calls = lazyCalls(config.grpcAddress, apiToken, config.tls);
   return {
     http,
     calls: calls.open,
@@ -88,18 +88,22 @@ async function runningPlatform(config: CliConfig): Promise<Platform | undefined>
   };
 }
 
+const systemAuthorities = { own: undefined, ca: undefined, requiresClients: false };
+
 /** Most commands need no gRPC, and loading it takes longer than they do. */
 function lazyCalls(
   address: string,
   apiToken: string,
+  tls: CliConfig['tls'],
 ): {
   readonly open: () => Promise<Calls>;
   readonly close: () => Promise<void>;
 } {
   let calls: Promise<Calls> | undefined;
   const open = async (): Promise<Calls> => {
-    const { createCalls } = await import('@rapport/service-host');
-    return createCalls({ addressOf: () => address, apiToken });
+    const { createCalls, readTls } = await import('@rapport/service-host');
+    const believed = tls === undefined ? undefined : (readTls(tls) ?? systemAuthorities);
+    return createCalls({ addressOf: () => address, apiToken, tls: believed });
   };
   return {
     open: () => (calls ??= open()),

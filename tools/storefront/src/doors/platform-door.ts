@@ -92,7 +92,7 @@ export class PlatformDoor {
   /** Messages from a cursor on, in the order in which they were recorded. */
   async messages(after: string | undefined, signal?: AbortSignal): Promise<SinkPage> {
     const query = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
-    return readMessages(await this.#asked('GET', `/v1/messages?limit=1000${query}`, undefined, signal));
+    return readMessages(await this.#asked('GET', `/v1/mail?limit=1000${query}`, undefined, signal));
   }
 
   /** The lifts that the platform reports. */

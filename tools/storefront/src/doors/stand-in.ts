@@ -57,7 +57,7 @@ export async function startStandIn(tactic: string, busyEvery = Infinity): Promis
           },
         };
       }
-      case '/v1/messages':
+      case '/v1/mail':
         return { status: 200, body: { messages: [] } };
       case '/v1/tactics':
         return { status: 200, body: { tactics: [] } };

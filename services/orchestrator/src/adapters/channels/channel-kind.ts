@@ -7,9 +7,12 @@ export interface ChannelTools {
   readonly clock: Clock;
   /** Where mail goes: smtp://… */
   readonly smtpUrl: string;
-  /** Secret that signs this channel's webhooks; undefined where none is configured. */
+  /** Secret that signs this channel's webhooks; undefined for other kinds. */
   readonly webhookSecret: string | undefined;
-  readonly webhookTimeoutMs: number;
+  /** How long the other side may take: to connect, to answer. */
+  readonly timeoutMs: number;
+  /** Messages in flight at a time. */
+  readonly atOnce: number;
   readonly allowPrivateAddresses: boolean;
   readonly switches: ChannelSwitches;
 }

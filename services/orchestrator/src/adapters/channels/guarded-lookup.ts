@@ -1,40 +1,14 @@
 import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
-import { BlockList, isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 
-/** Networks that are not the public Internet (IANA special-purpose registries), where a webhook must not be led. */
-const inward = new BlockList();
-for (const [net, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const) {
-  inward.addSubnet(net, prefix, 'ipv4');
-}
-for (const [net, prefix] of [
-  ['::', 128],
-  ['::1', 128],
-  ['64:ff9b::', 96],
-  ['64:ff9b:1::', 48],
-  ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
-] as const) {
-  inward.addSubnet(net, prefix, 'ipv6');
-}
-
-/** Whether an IP address leads inward; IPv4 written as IPv6 counts as the IPv4 that it is. */
+/**
+ * Whether an IP address leads inward, that is anywhere but to one host of the public Internet: every range of the IANA
+ * special-purpose registries, as `ipaddr.js` keeps them, IPv4 inside IPv6 (mapped, NAT64, 6to4, Teredo) among them.
+ * What cannot be read as an address counts as inward.
+ */
 export function isInward(address: string): boolean {
-  const family = isIP(address);
-  return family === 0 || inward.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  // A zone (`fe80::1%eth0`) says which link, and no public address has one.
+  return !ipaddr.isValid(address) || address.includes('%') || ipaddr.parse(address).range() !== 'unicast';
 }
 
 type Answer = (

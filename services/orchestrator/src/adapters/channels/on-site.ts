@@ -4,6 +4,7 @@ import type { ChannelKind } from './channel-kind.js';
 export const onSite: ChannelKind = {
   kind: 'on_site',
   open: () => ({
+    destinationOf: () => '',
     send: async () => Promise.resolve({ outcome: 'sent', detail: 'shown as the answer of a decision' }),
     close: async () => Promise.resolve(),
   }),

@@ -10,14 +10,18 @@ import { guardedLookup, isInward } from './guarded-lookup.js';
 
 /** Standard Webhooks asks senders to stay below this. */
 const maxBodyBytes = 20_000;
+/** And their secrets to have this many. */
+const minSecretBytes = 24;
 
-function signerOf(name: string, secret: string | undefined): Webhook | undefined {
-  if (secret === undefined) return undefined;
+function signerOf(name: string, secret: string | undefined): Webhook {
+  if (secret === undefined) throw playbookUnusable(`channel ${name}: expected a secret that signs; got none`);
   try {
+    const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length;
+    if (bytes < minSecretBytes) throw new Error(`it has ${bytes} bytes`);
     return new Webhook(secret);
   } catch (thrown) {
     throw playbookUnusable(
-      `channel ${name}: the secret in its variable: expected whsec_ and base64, as Standard Webhooks has it; ${messageOf(thrown)}`,
+      `channel ${name}: the secret in its variable: expected whsec_ and the base64 of at least ${minSecretBytes} bytes, as Standard Webhooks has it; ${messageOf(thrown)}`,
     );
   }
 }
@@ -48,18 +52,32 @@ function refusalOfUrl(url: URL, allowPrivate: boolean): string | undefined {
   return undefined;
 }
 
+/** 4xx says that the request is wrong, and it will be so again; but for these: timed out, too early, too many. */
+const isFinal = (status: number): boolean =>
+  status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+
+/** Retry-After as RFC 9110, 10.2.3: seconds, or a date by the machine's clock; undefined where it is neither. */
+export function readRetryAfter(
+  value: string | readonly string[] | undefined,
+  nowMs: number,
+): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  const waitMs = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return Number.isFinite(waitMs) && waitMs > 0 ? waitMs : undefined;
+}
+
 /**
  * Webhooks signed as Standard Webhooks 1.0 says (`webhook-id` is the message's id). Only 2xx is success; redirects are
- * not followed; 410 turns the destination off for good.
+ * not followed; what is refused with 4xx is over, and 410 turns the destination off for good.
  */
 export const webhook: ChannelKind = {
   kind: 'webhook',
-  open: ({ name }, { clock, webhookSecret, webhookTimeoutMs, allowPrivateAddresses, switches }) => {
+  open: ({ name }, { clock, webhookSecret, timeoutMs, allowPrivateAddresses, switches }) => {
     const signer = signerOf(name, webhookSecret);
     const agent = new Agent({
-      connect: { timeout: webhookTimeoutMs, ...(allowPrivateAddresses ? {} : { lookup: guardedLookup }) },
-      headersTimeout: webhookTimeoutMs,
-      bodyTimeout: webhookTimeoutMs,
+      connect: { timeout: timeoutMs, ...(allowPrivateAddresses ? {} : { lookup: guardedLookup }) },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
       maxResponseSize: 64 << 10,
     });
     const post = async (url: URL, message: RequestedMessage): Promise<SendResult> => {
@@ -68,26 +86,37 @@ export const webhook: ChannelKind = {
         return { outcome: 'failed', detail: `the body has more than ${maxBodyBytes} bytes` };
       }
       const at = new Date(clock.now());
-      const { statusCode, body: answer } = await request(url, {
+      const {
+        statusCode,
+        headers,
+        body: answer,
+      } = await request(url, {
         method: 'POST',
         dispatcher: agent,
         headers: {
           'content-type': 'application/json',
           'webhook-id': message.messageId,
           'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-          ...(signer ? { 'webhook-signature': signer.sign(message.messageId, at, body) } : {}),
+          'webhook-signature': signer.sign(message.messageId, at, body),
         },
         body,
-        signal: AbortSignal.timeout(webhookTimeoutMs),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       await answer.dump();
       if (statusCode >= 200 && statusCode < 300) return { outcome: 'sent', detail: `answered ${statusCode}` };
-      if (statusCode !== 410) return { outcome: 'later', detail: `answered ${statusCode}` };
+      if (statusCode !== 410) {
+        const detail = `answered ${statusCode}`;
+        if (isFinal(statusCode)) return { outcome: 'failed', detail };
+        const retryAfterMs = readRetryAfter(headers['retry-after'], Date.now());
+        return { outcome: 'later', detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      }
       await switches.turnOff(url.href, `answered 410 at ${at.toISOString()}`);
       return { outcome: 'failed', detail: 'answered 410: nothing more is sent there' };
     };
     return {
+      destinationOf: ({ to }) => (URL.canParse(to) ? new URL(to).origin : ''),
       send: async (message) => {
+        if (!URL.canParse(message.to)) return { outcome: 'failed', detail: 'the address is no URL' };
         const url = new URL(message.to);
         const why = refusalOfUrl(url, allowPrivateAddresses) ?? (await switches.whyOff(url.href));
         if (why !== undefined) return { outcome: 'failed', detail: why };

@@ -13,13 +13,29 @@ export interface Instance {
   journey: string;
   profileId: string;
   step: string;
-  /** waiting, done, cancelled or refused. */
+  /** waiting, done, cancelled, refused, or failed: every message that it sent failed. */
   state: string;
   /** When the wait ends, ISO 8601; empty when it does not wait. */
   due: string;
   /** What ended it, in words. */
   reason: string;
   startedAt: string;
+  /** The steps that were taken, in order. */
+  history: StepOutcome[];
+}
+
+/** What became of one step. */
+export interface StepOutcome {
+  step: string;
+  /** sent, refused (nothing was sent), failed or cancelled: how its message ended. */
+  outcome: string;
+  /** In words. */
+  reason: string;
+  /** When it was due, ISO 8601. */
+  at: string;
+  /** Empty where nothing was sent. */
+  messageId: string;
+  decisionId: string;
 }
 
 export interface ListInstancesRequest {
@@ -61,7 +77,7 @@ export interface SimulateResponse {
 }
 
 function createBaseInstance(): Instance {
-  return { id: "", journey: "", profileId: "", step: "", state: "", due: "", reason: "", startedAt: "" };
+  return { id: "", journey: "", profileId: "", step: "", state: "", due: "", reason: "", startedAt: "", history: [] };
 }
 
 export const Instance: MessageFns<Instance> = {
@@ -89,6 +105,9 @@ export const Instance: MessageFns<Instance> = {
     }
     if (message.startedAt !== "") {
       writer.uint32(66).string(message.startedAt);
+    }
+    for (const v of message.history) {
+      StepOutcome.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -170,6 +189,14 @@ export const Instance: MessageFns<Instance> = {
             message.startedAt = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.history.push(StepOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -227,6 +254,154 @@ export const Instance: MessageFns<Instance> = {
     message.due = object.due ?? "";
     message.reason = object.reason ?? "";
     message.startedAt = object.startedAt ?? "";
+    message.history = object.history?.map((e) => StepOutcome.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStepOutcome(): StepOutcome {
+  return { step: "", outcome: "", reason: "", at: "", messageId: "", decisionId: "" };
+}
+
+export const StepOutcome: MessageFns<StepOutcome> = {
+  encode(message: StepOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.step !== "") {
+      writer.uint32(10).string(message.step);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(18).string(message.outcome);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.at !== "") {
+      writer.uint32(34).string(message.at);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(42).string(message.messageId);
+    }
+    if (message.decisionId !== "") {
+      writer.uint32(50).string(message.decisionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StepOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStepOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.at = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.decisionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<StepOutcome, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<StepOutcome | StepOutcome[]> | Iterable<StepOutcome | StepOutcome[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [StepOutcome.encode(p).finish()];
+        }
+      } else {
+        yield* [StepOutcome.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, StepOutcome>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<StepOutcome> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [StepOutcome.decode(p)];
+        }
+      } else {
+        yield* [StepOutcome.decode(pkt as any)];
+      }
+    }
+  },
+
+  create(base?: DeepPartial<StepOutcome>): StepOutcome {
+    return StepOutcome.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StepOutcome>): StepOutcome {
+    const message = createBaseStepOutcome();
+    message.step = object.step ?? "";
+    message.outcome = object.outcome ?? "";
+    message.reason = object.reason ?? "";
+    message.at = object.at ?? "";
+    message.messageId = object.messageId ?? "";
+    message.decisionId = object.decisionId ?? "";
     return message;
   },
 };

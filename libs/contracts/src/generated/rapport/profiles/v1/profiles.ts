@@ -30,6 +30,8 @@ export interface Consent {
   granted: boolean;
   at: string;
   source: string;
+  /** True when the person chose it; false when events only carried the state of a device. */
+  chosen: boolean;
 }
 
 export interface Profile {
@@ -48,6 +50,8 @@ export interface Profile {
   settling: boolean;
   /** IANA name; empty when unknown. */
   timezone: string;
+  /** Names of the traits whose newest statement took them back (null). */
+  removedTraits: string[];
 }
 
 export interface Profile_TraitsEntry {
@@ -490,7 +494,7 @@ export const Segment: MessageFns<Segment> = {
 };
 
 function createBaseConsent(): Consent {
-  return { granted: false, at: "", source: "" };
+  return { granted: false, at: "", source: "", chosen: false };
 }
 
 export const Consent: MessageFns<Consent> = {
@@ -503,6 +507,9 @@ export const Consent: MessageFns<Consent> = {
     }
     if (message.source !== "") {
       writer.uint32(26).string(message.source);
+    }
+    if (message.chosen !== false) {
+      writer.uint32(32).bool(message.chosen);
     }
     return writer;
   },
@@ -542,6 +549,14 @@ export const Consent: MessageFns<Consent> = {
             }
 
             message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.chosen = reader.bool();
             continue;
           }
         }
@@ -596,6 +611,7 @@ export const Consent: MessageFns<Consent> = {
     message.granted = object.granted ?? false;
     message.at = object.at ?? "";
     message.source = object.source ?? "";
+    message.chosen = object.chosen ?? false;
     return message;
   },
 };
@@ -613,6 +629,7 @@ function createBaseProfile(): Profile {
     lastSeen: "",
     settling: false,
     timezone: "",
+    removedTraits: [],
   };
 }
 
@@ -653,6 +670,9 @@ export const Profile: MessageFns<Profile> = {
     }
     if (message.timezone !== "") {
       writer.uint32(90).string(message.timezone);
+    }
+    for (const v of message.removedTraits) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -764,6 +784,14 @@ export const Profile: MessageFns<Profile> = {
             message.timezone = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.removedTraits.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -840,6 +868,7 @@ export const Profile: MessageFns<Profile> = {
     message.lastSeen = object.lastSeen ?? "";
     message.settling = object.settling ?? false;
     message.timezone = object.timezone ?? "";
+    message.removedTraits = object.removedTraits?.map((e) => e) || [];
     return message;
   },
 };
