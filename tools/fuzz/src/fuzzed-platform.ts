@@ -18,11 +18,7 @@ export class FuzzedPlatform {
   #nextId = 0;
   readonly #waiting = new Map<
     number,
-<<<<<<< HEAD
     { readonly resolve: (said: unknown) => void; readonly reject: (thrown: Error) => void }
-=======
-    { resolve: (said: unknown) => void; reject: (thrown: Error) => void }
->>>>>>> main
   >();
   #isStopping = false;
   #death: Death | undefined;
