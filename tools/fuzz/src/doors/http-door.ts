@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { event } from '../inputs/events.js';
-import { anyJson, writeJson, type Json } from '../inputs/json.js';
+import { anyJson, manyOf, writeJson, type Json } from '../inputs/json.js';
 import { anyText } from '../inputs/texts.js';
 import type { Door, Fault, Target } from './door.js';
 import { call, isFault, parsed, serverFault, type Answer } from './http-client.js';
@@ -40,7 +40,7 @@ const eventsRequest: fc.Arbitrary<EventsRequest> = fc.record({
       weight: 1,
       arbitrary: fc
         .tuple(owned, fc.constantFrom(2, 100, 2_499, 2_500, 2_501))
-        .map(([one, count]) => Array.from({ length: count }, () => one)),
+        .map(([one, count]) => manyOf(one, count)),
     },
   ),
   envelope: fc.record(

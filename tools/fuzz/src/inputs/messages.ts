@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { event, instantText } from './events.js';
-import { anyJson, anyNumber, Literal, nested, type Json } from './json.js';
+import { anyJson, anyNumber, Literal, manyOf, nested, type Json } from './json.js';
 import { anyText, emailText, idText } from './texts.js';
 
 /** A message as protobufjs makes it `fromObject`. */
@@ -117,7 +117,7 @@ export function messageOf(type: protobuf.Type, method: string, depth = 4): fc.Ar
           weight: 1,
           arbitrary: fc
             .tuple(one, fc.constantFrom(101, 1_001, 2_501, 10_001))
-            .map(([element, count]) => Array.from({ length: count }, () => element)),
+            .map(([element, count]) => manyOf(element, count)),
         },
       );
     } else fields[field.name] = one;
