@@ -16,7 +16,8 @@ describe('whatever comes in, over any door and as raw records', () => {
     expect(report.findings.map(({ kind, place }) => `${kind}: ${place}`)).toEqual([]);
     expect(report.deaths).toBe(0);
     // That it got past the doors, through each of them.
-    expect(report.accepted).toBeGreaterThan(200);
+    const sent = Object.values(report.inputs).reduce((sum, count) => sum + count, 0);
+    expect(report.accepted).toBeGreaterThan(sent / 20);
     for (const door of ['http', 'api', 'grpc', 'bad-http', 'models', 'mail', 'records'])
       expect([door, report.inputs[door]]).toEqual([door, expect.any(Number)]);
   }, 600_000);
