@@ -18,7 +18,7 @@ export class FuzzedPlatform {
   #nextId = 0;
   readonly #waiting = new Map<
     number,
-    { resolve: (said: unknown) => void; reject: (thrown: Error) => void }
+    { readonly resolve: (said: unknown) => void; readonly reject: (thrown: Error) => void }
   >();
   #isStopping = false;
   #death: Death | undefined;
@@ -41,9 +41,6 @@ export class FuzzedPlatform {
     return new FuzzedPlatform(start, await start());
   }
 
-  get writeKey(): string {
-    return this.#running.writeKey;
-  }
   get apiToken(): string {
     return this.#running.apiToken;
   }
@@ -70,7 +67,7 @@ export class FuzzedPlatform {
     const id = this.#nextId++;
     return await new Promise<Answers[Name]>((resolve, reject) => {
       if (!this.#running.process.connected) return reject(new Error('the platform is gone'));
-      this.#waiting.set(id, { resolve: resolve as (said: unknown) => void, reject });
+      this.#waiting.set(id, { resolve: (said) => resolve(said as Answers[Name]), reject });
       this.#running.process.send({ ...asked, id }, (error) => {
         if (error === null) return;
         this.#waiting.delete(id);

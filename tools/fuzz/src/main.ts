@@ -22,6 +22,7 @@ const program = new Command('fuzz')
   .option('--doors <names>', 'some of the doors, comma between', (text) => text.split(','))
   .option('--json', 'the report as JSON')
   .action(async ({ seed, seconds, doors, json }: Options) => {
+    let told = 0;
     const say = (line: string): void => void process.stderr.write(`${line}\n`);
     const report = await runFuzz({
       root: fileURLToPath(new URL('../../../', import.meta.url)),
@@ -29,7 +30,11 @@ const program = new Command('fuzz')
       seconds,
       ...(doors === undefined ? {} : { doors }),
       say,
-      progress: (line) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : ''),
+      // A terminal sees each second, a file every tenth.
+      progress: (line) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+        else if (told++ % 10 === 0) say(line);
+      },
     });
     if (json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
     else {

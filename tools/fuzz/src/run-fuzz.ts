@@ -15,7 +15,7 @@ import fc from 'fast-check';
 import { messageOf } from '@rapport/kernel';
 import { AcceptedBook } from './accepted-book.js';
 import { checkOutcome } from './check-outcome.js';
-import { ConnectionBroke, type Door, type Fault, type Target } from './doors/door.js';
+import { answerWithinMs, ConnectionBroke, type Door, type Fault, type Target } from './doors/door.js';
 import { closeConnections } from './doors/http-client.js';
 import { doors } from './doors/registry.js';
 import { Findings, type Finding } from './findings.js';
@@ -52,6 +52,8 @@ export interface FuzzReport {
   readonly findings: readonly (Finding & { readonly count: number })[];
 }
 
+const writeKey = 'fuzz-key-of-the-shop';
+const browserKey = 'fuzz-key-of-the-page';
 /** What was accepted must be done with after this long without new input. */
 const settleWithinMs = 60_000;
 const mostDeaths = 6;
@@ -109,6 +111,8 @@ class Fuzzing {
     mkdirSync(join(this.folder, 'data'));
     const environment: Record<string, string> = {
       RAPPORT_MODELS_DIR: modelsDir,
+      RAPPORT_WRITE_KEYS: `shop:server=${writeKey},page:browser=${browserKey}`,
+      RAPPORT_BROWSER_EXTERNAL_IDS: 'crm_id',
       RAPPORT_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of nobody, 32 bytes long').toString('base64')}`,
     };
     for (const door of this.#doors) Object.assign(environment, await door.prepare?.({ playbookDir }));
@@ -183,7 +187,8 @@ class Fuzzing {
       get grpcAddress() {
         return platform.grpcAddress;
       },
-      writeKey: platform.writeKey,
+      writeKey,
+      browserKey,
       apiToken: platform.apiToken,
       modelsDir,
       accepted: (messageId, persons) => this.#book.add(messageId, persons),
@@ -224,7 +229,7 @@ class Fuzzing {
         return;
       let fault: Fault | undefined;
       try {
-        fault = await door.send(input, target, nth);
+        fault = await withinTime(door, input, target, nth);
       } catch (thrown) {
         if (thrown instanceof ConnectionBroke) this.#suspect({ door, seed, nth, atMs: performance.now() });
         // Anything else while the platform runs is a bug of the fuzzer.
@@ -321,7 +326,7 @@ class Fuzzing {
   }
 
   async #mustSettle(platform: FuzzedPlatform, target: Target, when: string): Promise<void> {
-    const { lags, notReady } = await settle(platform, settleWithinMs);
+    const { lags, told, notReady } = await settle(platform, settleWithinMs);
     if (platform.death !== undefined) return await this.#revive(platform, target);
     const behind = lags.filter(({ lag }) => lag > 0);
     for (const { group, lag, waitsAt } of behind) {
@@ -334,6 +339,8 @@ class Fuzzing {
         `${lag} records wait after ${settleWithinMs / 1000} s:\n${places.join('\n')}`,
       );
     }
+    if (behind.length === 0 && told.length > 0)
+      this.#findings.add('lag', `/v1/status ${when}`, told.join('\n'));
     if (notReady !== undefined) this.#findings.add('not ready', when, notReady);
     if (behind.length === 0 && notReady === undefined)
       await checkOutcome(platform, this.#book, this.#findings, when);
@@ -362,6 +369,25 @@ interface Suspect {
 }
 
 class FoundFault extends Error {}
+
+/** Sends, and does not wait for ever for a call that neither ends nor fails. */
+async function withinTime(
+  door: Door,
+  input: unknown,
+  target: Target,
+  nth: string,
+): Promise<Fault | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Fault>((resolve) => {
+    const fault: Fault = { kind: 'no answer', place: door.name, text: 'the call neither ended nor failed' };
+    timer = setTimeout(() => resolve(fault), answerWithinMs * 1.2);
+  });
+  try {
+    return await Promise.race([door.send(input, target, nth), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 const mib = (bytes: number): number => Math.round(bytes / (1 << 20));
 

@@ -1,4 +1,5 @@
 import { get } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GroupLag } from './asks.js';
 import type { Findings } from './findings.js';
@@ -6,6 +7,7 @@ import type { FuzzedPlatform } from './fuzzed-platform.js';
 
 /** /healthz answers within this, whatever comes in. The machine is shared, so it is well above what a free one needs. */
 const healthWithinMs = 5_000;
+const ownStandstillMs = 500;
 /** Beyond so many records that wait, the doors that feed the log pause: the end could not be waited for otherwise. */
 const mostWaiting = 2_000;
 
@@ -17,6 +19,7 @@ export class Watch {
   readonly memory: number[] = [];
   #lags: readonly GroupLag[] = [];
   #pid = 0;
+  readonly #ownDelay = monitorEventLoopDelay({ resolution: 20 });
   #isOn = true;
   readonly #loops: Promise<void>[];
 
@@ -24,6 +27,7 @@ export class Watch {
     private readonly platform: FuzzedPlatform,
     private readonly findings: Findings,
   ) {
+    this.#ownDelay.enable();
     this.#loops = [
       this.#every(100, () => this.#health()),
       this.#every(1_000, async () => void this.memory.push(this.platform.ownMemory())),
@@ -42,6 +46,7 @@ export class Watch {
 
   async stop(): Promise<void> {
     this.#isOn = false;
+    this.#ownDelay.disable();
     await Promise.all(this.#loops);
   }
 
@@ -83,8 +88,11 @@ export class Watch {
       });
       asked.once('error', () => resolve('gone'));
     });
+    // Where the fuzzer itself stood still, it cannot tell how long the answer took; the platform's own clock can.
+    const ownMs = this.#ownDelay.max / 1e6;
+    this.#ownDelay.reset();
     const tookMs = performance.now() - began;
-    if (status === 'gone') return;
+    if (status === 'gone' || ownMs > ownStandstillMs) return;
     this.longestHealthMs = Math.max(this.longestHealthMs, tookMs);
     if (status !== 200)
       this.findings.add('standstill', '/healthz', `expected 200 within ${healthWithinMs} ms; got ${status}`);
@@ -93,6 +101,8 @@ export class Watch {
 
 export interface Settled {
   readonly lags: readonly GroupLag[];
+  /** The lags that /v1/status tells and that are not 0, each with its consumer. */
+  readonly told: readonly string[];
   /** What /readyz says when it is not 200. */
   readonly notReady: string | undefined;
 }
@@ -103,12 +113,15 @@ export async function settle(platform: FuzzedPlatform, withinMs: number): Promis
   for (let quiet = 0; ;) {
     const settled = await look(platform).catch(() => undefined);
     const isQuiet =
-      settled !== undefined && settled.notReady === undefined && settled.lags.every(({ lag }) => lag === 0);
+      settled !== undefined &&
+      settled.notReady === undefined &&
+      settled.told.length === 0 &&
+      settled.lags.every(({ lag }) => lag === 0);
     quiet = isQuiet ? quiet + 1 : 0;
     // Rooms feed each other: once is not enough.
     if (settled !== undefined && quiet === 5) return settled;
     if (performance.now() > deadline || platform.death !== undefined)
-      return settled ?? { lags: [], notReady: platform.death?.how ?? 'no answer' };
+      return settled ?? { lags: [], told: [], notReady: platform.death?.how ?? 'no answer' };
     await pause(200);
   }
 }
@@ -117,8 +130,14 @@ async function look(platform: FuzzedPlatform): Promise<Settled> {
   const lags = await platform.ask({ ask: 'lags' });
   const response = await fetch(`${platform.httpUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
   const text = await response.text();
+  const status = await fetch(`${platform.httpUrl}/v1/status`, {
+    headers: { authorization: `Bearer ${platform.apiToken}` },
+    signal: AbortSignal.timeout(5_000),
+  });
+  const { lags: told = {} } = (await status.json()) as { lags?: Readonly<Record<string, number>> };
   return {
     lags,
+    told: Object.entries(told).flatMap(([consumer, lag]) => (lag > 0 ? [`${consumer}: ${lag}`] : [])),
     notReady: response.status === 200 ? undefined : `${response.status} ${text.slice(0, 1_000)}`,
   };
 }

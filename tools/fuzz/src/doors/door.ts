@@ -9,7 +9,9 @@ export type Fault = Pick<Finding, 'kind' | 'place' | 'text'>;
 export interface Target {
   readonly httpUrl: string;
   readonly grpcAddress: string;
+  /** Of a source that is a server, and of one that is a page. */
   readonly writeKey: string;
+  readonly browserKey: string;
   readonly apiToken: string;
   readonly modelsDir: string;
   /** Notes an event that was accepted: it has to be found in the end. */

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { methods, type Method } from '../inputs/contracts.js';
 import { eventMessage, messageOf, type Fields } from '../inputs/messages.js';
-import type { Json } from '../inputs/json.js';
+import { manyOf, type Json } from '../inputs/json.js';
 import { personsOf } from './http-door.js';
 import { answerWithinMs, type Door, type Fault, type Target } from './door.js';
 import { frameOf, GrpcWire, type CallEnd } from './grpc-wire.js';
@@ -48,7 +48,7 @@ const requestsOf = (method: Method): fc.Arbitrary<Fields> =>
             weight: 1,
             arbitrary: fc
               .tuple(eventMessage, fc.constantFrom(2_500, 2_501))
-              .map(([one, n]) => Array.from({ length: n }, () => one)),
+              .map(([one, n]) => manyOf(one, n)),
           },
         )
         .map((events) => ({ events }))

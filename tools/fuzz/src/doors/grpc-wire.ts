@@ -1,4 +1,4 @@
-import { connect, constants, type ClientHttp2Session } from 'node:http2';
+import { connect, type ClientHttp2Session } from 'node:http2';
 import { answerWithinMs, ConnectionBroke } from './door.js';
 
 /** What came back from a call. */
@@ -64,13 +64,18 @@ export class GrpcWire {
         return;
       }
       const opened = stream;
-      const reset = (): void => opened.close(constants.NGHTTP2_CANCEL);
+      // A close would wait until everything is written, which a server that has refused does not let happen.
+      const reset = (): void => {
+        opened.destroy();
+      };
       opened.on('response', note).on('trailers', note);
       opened.on('data', (chunk: Buffer) => {
         if (heard.length < 1 << 22) heard = Buffer.concat([heard, chunk]);
         if (framesIn(heard).length >= enoughFrames) reset();
       });
       opened.on('error', () => undefined);
+      // The server has said all it has to say; what is left of the request it does not want.
+      opened.once('end', () => setImmediate(reset));
       opened.once('close', () => {
         for (const timer of timers) clearTimeout(timer);
         if (session.destroyed && status === undefined) reject(new ConnectionBroke('the session ended'));

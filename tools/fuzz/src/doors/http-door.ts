@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { event } from '../inputs/events.js';
-import { anyJson, writeJson, type Json } from '../inputs/json.js';
+import { anyJson, manyOf, writeJson, type Json } from '../inputs/json.js';
 import { anyText } from '../inputs/texts.js';
 import type { Door, Fault, Target } from './door.js';
 import { call, isFault, parsed, serverFault, type Answer } from './http-client.js';
@@ -19,6 +19,8 @@ export interface EventsRequest {
   readonly gzip: boolean;
   readonly origin: boolean;
   readonly keyInBody: boolean;
+  /** Sends with the key of a page, which may say less and less often. */
+  readonly isPage: boolean;
 }
 
 const types = ['track', 'identify', 'page', 'screen', 'group', 'alias'] as const;
@@ -38,7 +40,7 @@ const eventsRequest: fc.Arbitrary<EventsRequest> = fc.record({
       weight: 1,
       arbitrary: fc
         .tuple(owned, fc.constantFrom(2, 100, 2_499, 2_500, 2_501))
-        .map(([one, count]) => Array.from({ length: count }, () => one)),
+        .map(([one, count]) => manyOf(one, count)),
     },
   ),
   envelope: fc.record(
@@ -48,6 +50,7 @@ const eventsRequest: fc.Arbitrary<EventsRequest> = fc.record({
   gzip: fc.boolean(),
   origin: fc.boolean(),
   keyInBody: fc.boolean(),
+  isPage: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
 /** The front door of websites: every route, events of every shape. */
@@ -61,9 +64,10 @@ export const httpDoor: Door<EventsRequest> = {
     return `${input.gzip ? 'gzip ' : ''}POST ${path} ${body.length > 1_500 ? `${body.slice(0, 1_500)}… (${body.length})` : body}`;
   },
   async send(input, target, nth) {
-    const { path, body, method } = requestOf(input, nth, target.writeKey);
+    const writeKey = input.isPage ? target.browserKey : target.writeKey;
+    const { path, body, method } = requestOf(input, nth, writeKey);
     const place = `${method} ${path.split('?')[0] ?? ''}`;
-    const key = input.form === 'import' ? `Bearer ${target.apiToken}` : basicOf(target.writeKey);
+    const key = input.form === 'import' ? `Bearer ${target.apiToken}` : basicOf(writeKey);
     const answer = await call({
       method,
       url: target.httpUrl + path,

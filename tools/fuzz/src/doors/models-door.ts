@@ -162,6 +162,7 @@ async function overHttp(input: Inference, target: Target): Promise<Fault | undef
   const place = `POST /v2/models/{model}/infer ${form}`;
   if (isFault(answer)) return { ...answer, place };
   target.count(`models ${answer.status}`);
+  if (isLoading(answer.body)) return undefined;
   const fault = serverFault(`${place} ${model.name}`, answer);
   if (fault !== undefined) return fault;
   const said = parsed(answer.body) as { error?: unknown } | undefined;
@@ -216,10 +217,15 @@ async function overGrpc(input: Inference, target: Target): Promise<Fault | undef
   target.count(`models grpc ${end.status ?? 'closed'}`);
   const place = `${infer.path} ${input.form} ${input.model.name}`;
   if (end.timedOut) return { kind: 'no answer', place, text: `nothing for ${answerWithinMs} ms` };
+  if (isLoading(end.message)) return undefined;
   const isServers = end.status === 2 || end.status === 13 || end.status === 14 || end.status === 15;
   return isServers
     ? { kind: 'server fault', place: `${place} ${end.status ?? ''}`, text: end.message }
     : undefined;
 }
+
+/** Models are loaded beside the doors; until then 503 is the truth. */
+const isLoading = (text: string): boolean =>
+  text.includes('MODELS_NOT_READY') && text.includes(' is LOADING');
 
 const textOf = (value: Json): string => (typeof value === 'string' ? value : writeJson(value).slice(0, 100));

@@ -77,6 +77,19 @@ export function nested(levels: number, ofArrays: boolean, end: Json): Json {
   return value;
 }
 
+/** So many of one, but no more than a few megabytes of them: what is larger tests the fuzzer. */
+export function manyOf<T>(one: T, count: number): T[] {
+  let bytes = 1_000;
+  try {
+    bytes = JSON.stringify(one).length;
+  } catch {
+    // nested too deeply: large enough
+  }
+  return Array.from({ length: Math.min(count, Math.ceil(mostBytes / bytes)) }, () => one);
+}
+
+const mostBytes = 1_500_000;
+
 /** Many elements or fields. */
 const wide: fc.Arbitrary<Json> = fc
   .tuple(fc.constantFrom(19, 20, 21, 100, 101, 500), leaf, fc.boolean())
