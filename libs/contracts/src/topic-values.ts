@@ -48,42 +48,53 @@ const identifier = z.custom<string>(isIdentifier, {
 });
 const count = z.number().int().nonnegative();
 
-const identityChange = z.looseObject({
-  profileId: keyText,
-  membershipVersion: z.number().int(),
-  kind: z.string(),
-  identifiers: z.array(identifier),
-  mergedInto: keyText.optional(),
-  at: instant,
-});
+/** A profile that went into itself would be followed for ever. */
+const intoAnother = <T extends { readonly profileId: string; readonly mergedInto?: string | undefined }>({
+  profileId,
+  mergedInto,
+}: T): boolean => mergedInto !== profileId;
+const another = { path: ['mergedInto'], error: 'another profile' };
 
-const profileChange = z.looseObject({
-  profileId: keyText,
-  version: count,
-  asOf: instant,
-  transitions: z.array(
-    z.looseObject({ segment: z.string(), kind: z.enum(['entered', 'left']), at: instant }),
-  ),
-  events: z.array(
-    z.looseObject({
-      type: z.enum(eventTypes),
-      event: z.string().optional(),
-      messageId: z.string(),
-      timestamp: instant,
-      receivedAt: instant,
-      properties: object.optional(),
+const identityChange = z
+  .looseObject({
+    profileId: keyText,
+    membershipVersion: z.number().int(),
+    kind: z.string(),
+    identifiers: z.array(identifier),
+    mergedInto: keyText.optional(),
+    at: instant,
+  })
+  .refine(intoAnother, another);
+
+const profileChange = z
+  .looseObject({
+    profileId: keyText,
+    version: count,
+    asOf: instant,
+    transitions: z.array(
+      z.looseObject({ segment: z.string(), kind: z.enum(['entered', 'left']), at: instant }),
+    ),
+    events: z.array(
+      z.looseObject({
+        type: z.enum(eventTypes),
+        event: z.string().optional(),
+        messageId: z.string(),
+        timestamp: instant,
+        receivedAt: instant,
+        properties: object.optional(),
+      }),
+    ),
+    mergedInto: keyText.optional(),
+    view: z.looseObject({
+      profileId: z.string(),
+      identifiers: z.array(z.string()),
+      traits: object,
+      computedTraits: object,
+      segments: z.array(z.looseObject({ name: z.string() })),
+      consent: object,
     }),
-  ),
-  mergedInto: keyText.optional(),
-  view: z.looseObject({
-    profileId: z.string(),
-    identifiers: z.array(z.string()),
-    traits: object,
-    computedTraits: object,
-    segments: z.array(z.looseObject({ name: z.string() })),
-    consent: object,
-  }),
-});
+  })
+  .refine(intoAnother, another);
 
 const requestedMessage = z.looseObject({
   messageId: keyText,

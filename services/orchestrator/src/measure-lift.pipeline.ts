@@ -134,10 +134,16 @@ export class MeasureLift {
 
   /** Takes over the exposures of profiles that went into profiles of this partition. */
   async takeHandovers(partition: number): Promise<void> {
+    // Each once: profiles that others say went into each other, in a circle, would be handed round for ever.
+    const taken = new Set<ProfileId>();
     for (;;) {
-      const given = await this.ports.store.handovers(partition, handoverPage);
-      if (given.length === 0) return;
-      for (const giver of given) await this.#orSetAside(giver, () => this.#handOver(partition, giver));
+      const given = await this.ports.store.handovers(partition, handoverPage + taken.size);
+      const fresh = given.filter(({ state }) => !taken.has(state.profileId));
+      if (fresh.length === 0) return;
+      for (const giver of fresh) {
+        taken.add(giver.state.profileId);
+        await this.#orSetAside(giver, () => this.#handOver(partition, giver));
+      }
     }
   }
 

@@ -44,7 +44,7 @@ export interface RunJourneysPorts {
 const sideBySide = 16;
 /** People with something due that are looked at in one go. */
 const duePage = 200;
-/** Merges in a row that places under the caps follow at once. */
+/** Merges in a row that are followed at once; records of others may say that profiles went into each other in a circle. */
 const mostHops = 16;
 
 export class RunJourneys {
@@ -275,11 +275,12 @@ export class RunJourneys {
    */
   async #moveInto(state: PersonJourneys, mergedInto: ProfileId): Promise<PersonJourneys> {
     let elder = mergedInto;
-    for (;;) {
+    for (let hop = 0; ;) {
       const [stored] = await this.ports.store.getMany([elder]);
       const into = stored ?? { state: noJourneys(elder, this.ports.partitionOf(elder)), version: 0 };
-      if (into.state.mergedInto !== undefined && into.state.mergedInto !== state.profileId) {
-        elder = into.state.mergedInto;
+      const further = into.state.mergedInto;
+      if (further !== undefined && further !== state.profileId && hop++ < mostHops) {
+        elder = further;
         continue;
       }
       const merged = mergeJourneys(state, into.state, this.ports.plans);
