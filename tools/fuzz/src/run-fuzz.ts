@@ -56,6 +56,8 @@ const writeKey = 'fuzz-key-of-the-shop';
 const browserKey = 'fuzz-key-of-the-page';
 /** What was accepted must be done with after this long without new input. */
 const settleWithinMs = 60_000;
+/** How long nothing is sent before the memory of the end is looked at. */
+const quietMs = 20_000;
 const mostDeaths = 6;
 const mostShrinks = 80;
 const mostShrinkingMs = 8_000;
@@ -84,6 +86,8 @@ class Fuzzing {
   readonly #doors: readonly Door[];
   /** Inputs whose connection broke, the newest: the suspects when the process dies. */
   #suspects: Suspect[] = [];
+  /** What each lane is sending. */
+  readonly #sending = new Map<string, string>();
   #deaths = 0;
   /** While one input after the other is tried by itself. */
   #isIsolating = false;
@@ -125,7 +129,7 @@ class Fuzzing {
         this.#findings.add('error logged', what, line);
       },
     });
-    const watch = new Watch(platform, this.#findings);
+    const watch = new Watch(platform, this.#findings, () => [...this.#sending.keys()]);
     const began = performance.now();
     const until = began + seconds * 1_000;
     const target = this.#target(platform, modelsDir);
@@ -145,17 +149,18 @@ class Fuzzing {
       for (const door of this.#doors) door.calm?.();
       say(`sent ${this.#sent()} inputs; ${this.#book.size} events accepted`);
       const minute3 = medianOf(watch.memory.slice(120, 180));
-      await this.#mustSettle(platform, target, 'after the fuzzing');
+      await settle(platform, settleWithinMs);
       // What the heap gives back it gives back within seconds.
       const quietFrom = watch.memory.length;
-      if (seconds >= 300) await pause(20_000);
-      const end = medianOf(watch.memory.slice(Math.max(quietFrom, watch.memory.length - 20)));
+      if (seconds >= 300) await pause(quietMs);
+      const end = medianOf(watch.memory.slice(Math.max(quietFrom, watch.memory.length - quietMs / 1_000)));
       if (seconds >= 300 && end > 1.1 * minute3)
         this.#findings.add(
           'memory',
           'RssAnon',
           `expected at most 1.1 × ${mib(minute3)} MiB at the end; got ${mib(end)}`,
         );
+      await this.#mustSettle(platform, target, 'after the fuzzing');
       for (const how of ['SIGTERM', 'SIGKILL'] as const) {
         if (!(await this.#restart(platform, how))) break;
         await this.#mustSettle(platform, target, `after ${how}`);
@@ -233,11 +238,14 @@ class Fuzzing {
         return;
       let fault: Fault | undefined;
       try {
+        this.#sending.set(nth, door.name);
         fault = await withinTime(door, input, target, nth);
       } catch (thrown) {
         if (thrown instanceof ConnectionBroke) this.#suspect({ door, seed, nth, atMs: performance.now() });
         // Anything else while the platform runs is a bug of the fuzzer.
         else if (platform.death === undefined && !/is gone/.test(String(thrown))) throw thrown;
+      } finally {
+        this.#sending.delete(nth);
       }
       if (fault === undefined) return;
       if (first === undefined && this.#findings.has(fault.kind, fault.place))

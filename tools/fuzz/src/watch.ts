@@ -26,6 +26,8 @@ export class Watch {
   constructor(
     private readonly platform: FuzzedPlatform,
     private readonly findings: Findings,
+    /** The inputs that are on their way. */
+    private readonly sending: () => readonly string[],
   ) {
     this.#ownDelay.enable();
     this.#loops = [
@@ -59,6 +61,7 @@ export class Watch {
   }
 
   async #look(): Promise<void> {
+    const sending = this.sending();
     this.#lags = await this.platform.ask({ ask: 'lags' });
     const { ms } = await this.platform.ask({ ask: 'standstill' });
     // The first answer speaks of the start.
@@ -68,7 +71,11 @@ export class Watch {
     }
     this.longestStandstillMs = Math.max(this.longestStandstillMs, ms);
     if (ms > healthWithinMs)
-      this.findings.add('standstill', 'event loop', `it stood still for ${Math.round(ms)} ms`);
+      this.findings.add(
+        'standstill',
+        'event loop',
+        `it stood still for ${Math.round(ms)} ms; on their way: ${sending.join()}`,
+      );
   }
 
   async #health(): Promise<void> {

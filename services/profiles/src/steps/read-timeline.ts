@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from '@rapport/contracts';
-import { RapportError, type Origin } from '@rapport/kernel';
+import { RapportError, takeTurn, type Origin } from '@rapport/kernel';
 import type { Timeline, TimelineEntry, TimelinePoint } from '../ports/timeline.js';
 import { profilesErrors } from '../profiles.errors.js';
 
@@ -71,6 +71,9 @@ export async function* mergedTimeline(timeline: Timeline, query: MergedQuery): A
     }
     if (first?.head === undefined) return;
     yield first.head;
+    // The store may answer within the same turn of the event loop, thousands of times in a row.
+    const turn = takeTurn();
+    if (turn !== undefined) await turn;
     await first.advance();
   }
 }

@@ -1,4 +1,4 @@
-import type { ProfileId } from '@rapport/kernel';
+import { takeTurn, type ProfileId } from '@rapport/kernel';
 import type { Definitions } from '../domain/definitions.js';
 import { Person } from '../domain/person.js';
 import type { PeopleStore } from '../ports/people-store.js';
@@ -15,9 +15,12 @@ export async function* walkPeople(store: PeopleStore, definitions: Definitions):
       .filter(({ value }) => value.identifiers.length > 0)
       .map(({ id, value, version }) => Person.from(id, definitions, value, version));
     await reader.fill(people);
-    yield* people;
+    for (const person of people) {
+      yield person;
+      const turn = takeTurn();
+      if (turn !== undefined) await turn;
+    }
     if (page.length < peoplePerPage) return;
     after = page.at(-1)?.id;
-    await new Promise((resolve) => setImmediate(resolve));
   }
 }
