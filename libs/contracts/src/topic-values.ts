@@ -48,42 +48,56 @@ const identifier = z.custom<string>(isIdentifier, {
 });
 const count = z.number().int().nonnegative();
 
-const identityChange = z.looseObject({
-  profileId: keyText,
-  membershipVersion: z.number().int(),
-  kind: z.string(),
-  identifiers: z.array(identifier),
-  mergedInto: keyText.optional(),
-  at: instant,
-});
+/** A profile that went into another went into another. */
+const notIntoItself = ({
+  profileId,
+  mergedInto,
+}: {
+  profileId: string;
+  mergedInto?: string | undefined;
+}): boolean => profileId !== mergedInto;
+const intoItself = { error: 'mergedInto to be another profile', path: ['mergedInto'] };
 
-const profileChange = z.looseObject({
-  profileId: keyText,
-  version: count,
-  asOf: instant,
-  transitions: z.array(
-    z.looseObject({ segment: z.string(), kind: z.enum(['entered', 'left']), at: instant }),
-  ),
-  events: z.array(
-    z.looseObject({
-      type: z.enum(eventTypes),
-      event: z.string().optional(),
-      messageId: z.string(),
-      timestamp: instant,
-      receivedAt: instant,
-      properties: object.optional(),
+const identityChange = z
+  .looseObject({
+    profileId: keyText,
+    membershipVersion: z.number().int(),
+    kind: z.string(),
+    identifiers: z.array(identifier),
+    mergedInto: keyText.optional(),
+    at: instant,
+  })
+  .refine(notIntoItself, intoItself);
+
+const profileChange = z
+  .looseObject({
+    profileId: keyText,
+    version: count,
+    asOf: instant,
+    transitions: z.array(
+      z.looseObject({ segment: z.string(), kind: z.enum(['entered', 'left']), at: instant }),
+    ),
+    events: z.array(
+      z.looseObject({
+        type: z.enum(eventTypes),
+        event: z.string().optional(),
+        messageId: z.string(),
+        timestamp: instant,
+        receivedAt: instant,
+        properties: object.optional(),
+      }),
+    ),
+    mergedInto: keyText.optional(),
+    view: z.looseObject({
+      profileId: z.string(),
+      identifiers: z.array(z.string()),
+      traits: object,
+      computedTraits: object,
+      segments: z.array(z.looseObject({ name: z.string() })),
+      consent: object,
     }),
-  ),
-  mergedInto: keyText.optional(),
-  view: z.looseObject({
-    profileId: z.string(),
-    identifiers: z.array(z.string()),
-    traits: object,
-    computedTraits: object,
-    segments: z.array(z.looseObject({ name: z.string() })),
-    consent: object,
-  }),
-});
+  })
+  .refine(notIntoItself, intoItself);
 
 const requestedMessage = z.looseObject({
   messageId: keyText,
