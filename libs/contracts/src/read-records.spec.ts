@@ -120,6 +120,15 @@ describe('readRecords', () => {
     );
   });
 
+  it('refuses a profile that went into itself', async () => {
+    for (const topic of ['identity.changed.v1', 'profiles.changed.v1'] as const) {
+      const { profileId } = good[topic] as { profileId: string };
+      const spoilt = recordOf(topic, bytesOf({ ...good[topic], mergedInto: profileId }));
+      const { refused } = await readRecords(topic, [spoilt]);
+      expect(refused.map(({ detail }) => detail)).toEqual([expect.stringContaining('another profile')]);
+    }
+  });
+
   it('refuses keys that no store can hold, in bytes', async () => {
     const long = 'é'.repeat(251);
     const spoilt: readonly (readonly [keyof TopicValues, object])[] = [

@@ -48,15 +48,12 @@ const identifier = z.custom<string>(isIdentifier, {
 });
 const count = z.number().int().nonnegative();
 
-/** A profile that went into another went into another. */
-const notIntoItself = ({
+/** A profile that went into itself would be followed for ever. */
+const intoAnother = <T extends { readonly profileId: string; readonly mergedInto?: string | undefined }>({
   profileId,
   mergedInto,
-}: {
-  profileId: string;
-  mergedInto?: string | undefined;
-}): boolean => profileId !== mergedInto;
-const intoItself = { error: 'mergedInto to be another profile', path: ['mergedInto'] };
+}: T): boolean => mergedInto !== profileId;
+const another = { path: ['mergedInto'], error: 'another profile' };
 
 const identityChange = z
   .looseObject({
@@ -67,7 +64,7 @@ const identityChange = z
     mergedInto: keyText.optional(),
     at: instant,
   })
-  .refine(notIntoItself, intoItself);
+  .refine(intoAnother, another);
 
 const profileChange = z
   .looseObject({
@@ -97,7 +94,7 @@ const profileChange = z
       consent: object,
     }),
   })
-  .refine(notIntoItself, intoItself);
+  .refine(intoAnother, another);
 
 const requestedMessage = z.looseObject({
   messageId: keyText,

@@ -154,6 +154,22 @@ describe('measuring a tactic', () => {
     expect(await reported(room)).toMatchObject({ count: { treated: [0, 0], heldOut: [1, 2] } });
   });
 
+  it('comes to an end where profiles went into each other, in a circle', async () => {
+    const room = await world.start();
+    const ids = ['ada', 'bob', 'cyd'].map((name) => world.people.add(name));
+    for (const id of ids) await decided(id, startMs, ['count', 'chosen']);
+    await room.settle();
+    for (const [at, id] of ids.entries())
+      await world.people.publish(
+        world.people.change(id, { mergedInto: ids[(at + 1) % ids.length] as ProfileId }),
+      );
+    await room.settle();
+    const dan = world.people.add('dan');
+    await decided(dan, startMs, ['count', 'holdout']);
+    await room.settle();
+    expect(await reported(room)).toMatchObject({ count: { heldOut: [1, 0] } });
+  });
+
   test('sums are the same after redelivery, restart and in any order of what is independent', async () => {
     const names = ['ada', 'bob', 'cyd', 'dan'];
     await fc.assert(

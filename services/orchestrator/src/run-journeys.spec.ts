@@ -185,6 +185,23 @@ describe('two profiles that turn out to be one person', () => {
     expect(await requested()).toHaveLength(1);
   });
 
+  it('come to an end where others say that profiles went into each other, in a circle', async () => {
+    const room = await world.start();
+    const [ada, bob, cyd] = ['ada', 'bob', 'cyd'].map((name) => world.people.add(name));
+    if (ada === undefined || bob === undefined || cyd === undefined) throw new Error('expected three');
+    for (const id of [ada, bob, cyd]) await world.people.did(id, 'Product Added');
+    await room.settle();
+    await world.people.publish(world.people.change(bob, { mergedInto: cyd }));
+    await room.settle();
+    await world.people.publish(world.people.change(cyd, { mergedInto: bob }));
+    await room.settle();
+    await world.people.publish(world.people.change(ada, { mergedInto: bob }));
+    const dan = world.people.add('dan');
+    await world.people.did(dan, 'Product Added');
+    await world.advanceTo(room, startMs + 2 * hour);
+    expect((await requested()).map(({ profileId }) => profileId)).toContain(dan);
+  });
+
   it('get none from the old profile while its change is still on the way', async () => {
     const room = await world.start();
     const phone = world.people.add('phone');

@@ -11,6 +11,7 @@ export interface Finding {
     | 'not ready'
     | 'lost'
     | 'unreachable'
+    | 'error logged'
     | 'memory';
   /** Where: the door, the route or the method, the code. */
   readonly place: string;

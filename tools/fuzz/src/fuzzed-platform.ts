@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { startPlatform, type TestPlatform } from '@rapport/testing';
 import type { Answers, Ask } from './asks.js';
 
@@ -26,19 +27,23 @@ export class FuzzedPlatform {
   private constructor(
     private readonly start: () => Promise<TestPlatform>,
     running: TestPlatform,
+    private readonly onErrorLogged: (line: string) => void,
   ) {
     this.#running = running;
     this.#listen();
   }
 
+  /** Each line that it logs as an error is told: an error means that somebody must act. */
   static async start(options: {
     readonly dataDir: string;
     readonly playbookDir: string;
     readonly environment: Readonly<Record<string, string>>;
+    readonly onErrorLogged: (line: string) => void;
   }): Promise<FuzzedPlatform> {
+    const { onErrorLogged, ...started } = options;
     const start = (): Promise<TestPlatform> =>
-      startPlatform({ ...options, main: 'tools/fuzz/dist/platform-process.js' });
-    return new FuzzedPlatform(start, await start());
+      startPlatform({ ...started, main: 'tools/fuzz/dist/platform-process.js' });
+    return new FuzzedPlatform(start, await start(), onErrorLogged);
   }
 
   get apiToken(): string {
@@ -113,6 +118,10 @@ export class FuzzedPlatform {
 
   #listen(): void {
     const child = this.#running.process;
+    if (child.stdout !== null)
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (/^\{"level":[56]0,/.test(line)) this.onErrorLogged(line);
+      });
     child.on('message', (message: { kind?: string; id?: number; said?: unknown; failed?: string }) => {
       if (message.kind !== 'answer' || message.id === undefined) return;
       const waiting = this.#waiting.get(message.id);

@@ -120,6 +120,10 @@ class Fuzzing {
       dataDir: join(this.folder, 'data'),
       playbookDir,
       environment,
+      onErrorLogged: (line) => {
+        const what = /"msg":"([^"]*)"/.exec(line)?.[1] ?? 'no message';
+        this.#findings.add('error logged', what, line);
+      },
     });
     const watch = new Watch(platform, this.#findings);
     const began = performance.now();

@@ -51,6 +51,19 @@ describe('bodies', () => {
     );
   });
 
+  it('that their client breaks off are refused as its own affair', async () => {
+    for (const encoding of Object.keys(encodings)) {
+      const broken = new Readable({ read: () => undefined });
+      broken.push(Buffer.from('{"inputs":'));
+      setImmediate(() => broken.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })));
+      const held = new HeldBytes(new BodyBudget(1 << 20));
+      await expect(new BodyReader().read(broken, encoding, 4096, held)).rejects.toMatchObject({
+        code: 'MODELS_INPUT_INVALID',
+        status: 'invalid',
+      });
+    }
+  });
+
   it('that are too large are refused when they are, as sent and inflated, not when they have come whole', async () => {
     for (const [encoding, encode] of Object.entries(encodings)) {
       const budget = new BodyBudget(1 << 20);

@@ -61,14 +61,14 @@ export class BodyReader {
     held: HeldBytes,
     alignedAt = 0,
   ): Promise<Buffer> {
-    if (encoding === 'identity') return await collect(body, maxBytes, held, alignedAt);
+    if (encoding === 'identity') return await collectSent(body, maxBytes, held, alignedAt);
     if (!isInflatable(encoding)) {
       throw modelsError(
         'MODELS_INPUT_INVALID',
         `expected content-encoding gzip, deflate or none; got ${encoding}`,
       );
     }
-    const sent = await collect(body, maxBytes, held);
+    const sent = await collectSent(body, maxBytes, held);
     await this.#turnToInflate();
     const inflater = inflaters[encoding]({ chunkSize: pieceBytes });
     try {
@@ -100,6 +100,21 @@ export class BodyReader {
 }
 
 const isInflatable = (encoding: string): encoding is keyof typeof inflaters => encoding in inflaters;
+
+/** What a client sends; one that goes away in the middle is no fault of ours. */
+async function collectSent(
+  body: Readable,
+  maxBytes: number,
+  held: HeldBytes,
+  alignedAt?: number,
+): Promise<Buffer> {
+  try {
+    return await collect(body, maxBytes, held, alignedAt);
+  } catch (thrown) {
+    if (thrown instanceof RapportError) throw thrown;
+    throw modelsError('MODELS_INPUT_INVALID', `expected the whole body: ${messageOf(thrown)}`);
+  }
+}
 
 /** All of a stream as one buffer; what is too much ends it. */
 async function collect(stream: Readable, maxBytes: number, held: HeldBytes, alignedAt = 0): Promise<Buffer> {
