@@ -134,30 +134,39 @@ export class MeasureLift {
 
   /** Takes over the exposures of profiles that went into profiles of this partition. */
   async takeHandovers(partition: number): Promise<void> {
-    // Each once: profiles that others say went into each other, in a circle, would be handed round for ever.
-    const taken = new Set<ProfileId>();
     for (;;) {
-      const given = await this.ports.store.handovers(partition, handoverPage + taken.size);
-      const fresh = given.filter(({ state }) => !taken.has(state.profileId));
-      if (fresh.length === 0) return;
-      for (const giver of fresh) {
-        taken.add(giver.state.profileId);
-        await this.#orSetAside(giver, () => this.#handOver(partition, giver));
-      }
+      const given = await this.ports.store.handovers(partition, handoverPage);
+      if (given.length === 0) return;
+      for (const giver of given) await this.#orSetAside(giver, () => this.#handOver(partition, giver));
     }
   }
 
   async #handOver(partition: number, { state: from, version }: StoredOutcomes): Promise<void> {
-    const into = from.mergedInto;
+    const { handoverTo: _to, mergedInto: into, ...rest } = from;
+    if (into !== undefined && (await this.#goesRound(from.profileId, into))) {
+      await this.ports.store.write([{ state: rest, version }]);
+      return;
+    }
     if (into !== undefined) {
       await this.#update(partition, [into], async (own) =>
         Promise.resolve(mergeOutcomes(from, own, this.ports.tactics)),
       );
     }
     // On a conflict the giver got more meanwhile: it is still in the index and comes again.
-    const { handoverTo: _to, ...rest } = from;
-    const exposures = into === undefined ? from.exposures : {};
-    await this.ports.store.write([{ state: { ...rest, exposures }, version }]);
+    const given = into === undefined ? rest : { ...rest, mergedInto: into, exposures: {} };
+    await this.ports.store.write([{ state: given, version }]);
+  }
+
+  /** Whether profiles went into each other in a circle, which only a foreign record can say: then what one has stays with it. */
+  async #goesRound(profileId: ProfileId, mergedInto: ProfileId): Promise<boolean> {
+    const passed = new Set<ProfileId>([profileId]);
+    for (let next: ProfileId | undefined = mergedInto; next !== undefined;) {
+      if (passed.has(next)) return true;
+      passed.add(next);
+      const [stored] = await this.ports.store.getMany([next]);
+      next = stored?.state.mergedInto;
+    }
+    return false;
   }
 
   /** Where a person's document is to blame it is taken out of everything, and the others go on. */

@@ -44,7 +44,7 @@ export interface RunJourneysPorts {
 const sideBySide = 16;
 /** People with something due that are looked at in one go. */
 const duePage = 200;
-/** Merges in a row that are followed at once; records of others may say that profiles went into each other in a circle. */
+/** Merges in a row that places under the caps follow at once. */
 const mostHops = 16;
 
 export class RunJourneys {
@@ -162,7 +162,11 @@ export class RunJourneys {
         if (state.mergedInto !== undefined) await this.#moveCaps(state.profileId, state.mergedInto);
       }
       await this.#publish(written.map(({ state, version }) => ({ state, version: version + 1 })));
-      open = changed.filter((_, index) => stood[index] !== true).map(({ state }) => state.profileId);
+      const late = changed.filter((_, index) => stood[index] !== true).map(({ state }) => state.profileId);
+      // One after the other: two that go into each other would write into each other's documents for ever.
+      const [first, ...others] = late;
+      open = first === undefined ? [] : [first];
+      for (const other of others) moved += await this.#updateAll(partition, [other], change);
     }
     return moved;
   }
@@ -271,19 +275,24 @@ export class RunJourneys {
 
   /**
    * Hands what is under way to the profile that this one went into. The other document is written first: a crash
-   * between the two leaves the instances in both, under the same ids and so with the same messages.
+   * between the two leaves the instances in both, under the same ids and so with the same messages. Profiles that went
+   * into each other in a circle, which only a foreign record can say, end at the last one before it closes.
    */
   async #moveInto(state: PersonJourneys, mergedInto: ProfileId): Promise<PersonJourneys> {
     let elder = mergedInto;
-    for (let hop = 0; ;) {
+    const passed = new Set([state.profileId, elder]);
+    for (;;) {
       const [stored] = await this.ports.store.getMany([elder]);
       const into = stored ?? { state: noJourneys(elder, this.ports.partitionOf(elder)), version: 0 };
-      const further = into.state.mergedInto;
-      if (further !== undefined && further !== state.profileId && hop++ < mostHops) {
-        elder = further;
+      const next = into.state.mergedInto;
+      if (next !== undefined && !passed.has(next)) {
+        passed.add(next);
+        elder = next;
         continue;
       }
       const merged = mergeJourneys(state, into.state, this.ports.plans);
+      // Nothing is written that changes nothing: two that go into each other would disturb each other for ever.
+      if (merged === into.state) return emptied(state, mergedInto);
       const [stood] = await this.ports.store.write([{ state: merged, version: into.version }]);
       if (stood !== true) continue;
       if (merged.dueMs !== undefined) this.ports.onDue(merged.partition, merged.dueMs);

@@ -7,7 +7,7 @@ const hasSent = (instance: Instance): boolean => instance.history.some(({ outcom
  * Two people turned out to be one: what one had under way goes on with the other, but so that the person gets nothing
  * that one of the two would not have got alone. Of the instances of a journey that re-entry would not have allowed
  * beside each other, one stays: one that has sent already, else the one that started first; the others that still wait
- * are cancelled. Applying it twice changes nothing: instances keep their ids.
+ * are cancelled. Instances keep their ids: where nothing new comes, the other's own state is returned.
  */
 export function mergeJourneys(
   from: PersonJourneys,
@@ -15,6 +15,10 @@ export function mergeJourneys(
   plans: readonly JourneyPlan[],
 ): PersonJourneys {
   const known = new Set(into.instances.map(({ id }) => id));
+  const brings =
+    from.instances.some(({ id }) => !known.has(id)) ||
+    Object.entries(from.starts).some(([journey, atMs]) => atMs > (into.starts[journey] ?? -Infinity));
+  if (!brings) return into;
   const all = [...into.instances, ...from.instances.filter(({ id }) => !known.has(id))];
   const starts: Record<string, number> = { ...into.starts };
   for (const [journey, atMs] of Object.entries(from.starts)) {
