@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { runFuzz } from '@rapport/fuzz';
 import { repositoryRoot } from '@rapport/testing';
 
-// The minute; `npm run test:deep -- fuzz` has ten, `npm run fuzz -- --seed N --seconds S` any other.
+// The minute; it joins npm test when it is green on busy machines too. fuzz.deep.spec.ts has ten, `npm run fuzz -- --seed N --seconds S` any other.
 describe('whatever comes in, over any door and as raw records', () => {
   it('stops nothing, is nobody’s fault but the client’s, and leaves nothing undone, also after a stop and a kill', async () => {
     const said: string[] = [];
